@@ -1,0 +1,145 @@
+"""What can be wrong with a record: every code, declared once (SPEC section 5).
+
+A *finding* is one code about one person. Tables of findings have the columns of :data:`FINDING_COLUMNS`; the words
+for the school office come from :data:`CODES`, so that no value of a person can get into them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["validate", "transform", "plan", "load"]
+
+FINDING_COLUMNS = ("person_id", "school_identifier", "stage", "code", "detail")
+"""``person_id`` Int64 (null where SIMS has none), ``school_identifier`` str (the admission number, nullable),
+``stage`` str, ``code`` str (a key of :data:`CODES`), ``detail`` str (null; for ``rejected_by_directory`` the SCIM
+error, scrubbed of values)."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """One way in which a record can be wrong.
+
+    :param stops: True when the record is not imported, False for a warning.
+    :param reason: the reason in words that a school office understands.
+    :param correct: what to correct, and where.
+    """
+
+    code: str
+    stops: bool
+    reason: str
+    correct: str
+
+
+CODES: dict[str, Code] = {
+    code.code: code
+    for code in (
+        Code("no_forename", True, "The student has no forename in SIMS.", "Enter the forename in SIMS (Basic Details)."),
+        Code("no_surname", True, "The student has no surname in SIMS.", "Enter the surname in SIMS (Basic Details)."),
+        Code(
+            "no_email",
+            True,
+            "The student has no email address in SIMS.",
+            "Enter an email address of type Home or Work in SIMS (Addresses, Telephones and Email).",
+        ),
+        Code(
+            "email_not_usable",
+            True,
+            "The student has email addresses in SIMS, but none of type Home or Work that is a valid address.",
+            "Correct the address in SIMS, or set its location to Home or Work.",
+        ),
+        Code(
+            "no_person_id",
+            True,
+            "SIMS sent a student without a valid Person ID, so nobody can tell whose record it is.",
+            "Ask SIMS support; until then no account of this school is disabled.",
+        ),
+        Code(
+            "duplicate_person",
+            True,
+            "SIMS sent more than one student with this Person ID.",
+            "Merge or correct the duplicate student in SIMS.",
+        ),
+        Code(
+            "identity_mismatch",
+            True,
+            "The account with this Person ID seems to be another person's: its name differs, and its date of birth or "
+            "admission number too.",
+            "Check whether the directory connection is the right school's and whether SIMS was renumbered; then correct "
+            "the account's externalId.",
+        ),
+        Code(
+            "duplicate_account",
+            True,
+            "More than one account in the directory has this Person ID.",
+            "Decide in the directory which account is the student's, and clear the externalId of the others.",
+        ),
+        Code(
+            "username_in_use",
+            True,
+            "The user name that the student would get belongs to another account.",
+            "Rename the other account in the directory, or link it by setting its externalId to this Person ID.",
+        ),
+        Code(
+            "rejected_by_directory",
+            True,
+            "The directory refused the record.",
+            "See the directory's reason; correct the value in SIMS or ask the directory's support.",
+        ),
+        Code(
+            "no_primary_email",
+            False,
+            "None of the student's email addresses is marked as primary.",
+            "Mark the preferred address as Primary in SIMS.",
+        ),
+        Code(
+            "gender_unknown",
+            False,
+            "The directory knows no gender of the name that SIMS holds; the account keeps the one it has.",
+            "Correct the gender in SIMS, or add it to the genders of the directory or of the school's configuration.",
+        ),
+        Code(
+            "several_primary",
+            False,
+            "Several of the student's telephones or email addresses are marked as primary; the first one was taken.",
+            "Leave only one marked as Primary in SIMS.",
+        ),
+        Code(
+            "several_addresses",
+            False,
+            "Several home addresses of the student start on the same day; the first one was taken.",
+            "Close the addresses that no longer hold in SIMS.",
+        ),
+        Code(
+            "username_from_email",
+            False,
+            "The student has no admission number, so the email address became the user name.",
+            "Enter the admission number in SIMS before the account is created, where there is one.",
+        ),
+        Code(
+            "invalid_email",
+            False,
+            "An email address of the student is no valid address; it was left out.",
+            "Correct the email address in SIMS.",
+        ),
+        Code(
+            "invalid_date",
+            False,
+            "A date of the student's record (birth, address, free meals or special needs) is no valid date; it was left out.",
+            "Correct the date in SIMS.",
+        ),
+        Code(
+            "account_not_linked",
+            False,
+            "An account without a Person ID has the user name, school identifier or email of a student on roll; it was left alone.",
+            "Set the account's externalId to the student's Person ID in the directory.",
+        ),
+        Code(
+            "disabled_by_hand",
+            False,
+            "The student is on roll, but a person disabled the account; it stays disabled.",
+            "Enable the account in the directory if the student should use it.",
+        ),
+    )
+}
