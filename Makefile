@@ -1,0 +1,111 @@
+# What a newcomer needs: `make demo`, `make test`, `make help`. Works with GNU make 3.81 and newer.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The first Python on the path that will do; `make demo PYTHON=python3.12` takes that one.
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
+# uv is quicker than pip and takes the same pins; UV= does without.
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_PINS := $(VENV)/.requirements.txt
+DEV_PINS := $(VENV)/.requirements-dev.txt
+PIP := $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check
+PYTHON_FILES := dags plugins include tests
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: $(RUN_PINS) ## the sync on invented schools, with Airflow's UI, until Ctrl-C (ONCE=1: ends by itself; PORT=, STUDENTS=)
+	@$(BIN)/python -m sandbox.demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(PORT),--port $(PORT)) $(if $(STUDENTS),--students $(STUDENTS))
+
+.PHONY: test
+test: $(DEV_PINS) ## all tests (ARGS= for pytest: make test ARGS="tests/students -x")
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: lint types imports requirements-check ## everything that is checked without running it
+
+.PHONY: lint
+lint: $(DEV_PINS) ## style and layout of the code
+	@echo "Checking style and layout (ruff)"
+	@$(BIN)/ruff check --quiet $(PYTHON_FILES)
+	@$(BIN)/ruff format --quiet --check $(PYTHON_FILES)
+
+.PHONY: types
+types: $(DEV_PINS) ## types of the library and the sandbox
+	@echo "Checking types (mypy)"
+	@$(BIN)/mypy --no-error-summary
+
+.PHONY: imports
+imports: $(DEV_PINS) ## that imports go one way
+	@echo "Checking that imports go one way (import-linter)"
+	@$(BIN)/lint-imports --no-cache --no-logo > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
+
+.PHONY: format
+format: $(DEV_PINS) ## lay out the code, and correct what can be corrected safely
+	@$(BIN)/ruff check --fix-only $(PYTHON_FILES)
+	@$(BIN)/ruff format $(PYTHON_FILES)
+
+# A pin for every Python from 3.11 on and every platform. uv's configuration and find-links of this machine stay out.
+COMPILE := env -u UV_FIND_LINKS uv pip compile --no-config --quiet --universal --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
+
+.PHONY: requirements
+requirements: $(DEV_PINS) ## compile requirements*.in again; pins stay where they can (UPGRADE=1: the newest)
+	@for name in requirements requirements-dev; do \
+		echo "Compiling $$name.txt"; \
+		PATH="$(BIN):$$PATH" $(COMPILE) --generate-hashes $(if $(filter-out 0,$(UPGRADE)),--upgrade) $$name.in -o $$name.txt; \
+	done
+
+# New files of a release that is pinned already are no difference, so the hashes are left out.
+.PHONY: requirements-check
+requirements-check: $(DEV_PINS) ## that requirements*.txt are what requirements*.in compile to
+	@echo "Checking that the pins are what requirements*.in compile to (uv)"
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	cp requirements*.in requirements*.txt "$$fresh"; \
+	for name in requirements requirements-dev; do \
+		(cd "$$fresh" && PATH="$(CURDIR)/$(BIN):$$PATH" $(COMPILE) $$name.in -o $$name.txt); \
+		diff <(sed -e '/^ *--hash=/d' -e 's/ *\\$$//' $$name.txt) <(sed -e '/^ *--hash=/d' -e 's/ *\\$$//' "$$fresh/$$name.txt") \
+			|| { echo "$$name.txt is out of date: make requirements"; exit 1; }; \
+	done
+
+.PHONY: venv
+venv: $(DEV_PINS) ## the virtual environment with all tools, in .venv
+	@echo "$(VENV) is ready"
+
+.PHONY: clean
+clean: ## remove the virtual environment, the demo's folder and all caches
+	@rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build include/*.egg-info
+	@find $(PYTHON_FILES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed. There is none on the path: install one, or say where: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c '$(SUITABLE)' || { echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is $$($(PYTHON) --version 2>&1)"; exit 1; }
+	@echo "Making the virtual environment $(VENV) with $$($(PYTHON) --version)"
+	@$(if $(UV),$(UV) venv --quiet --no-config --allow-existing --python "$$(command -v $(PYTHON))" $(VENV),$(PYTHON) -m venv $(VENV))
+
+# Each stamp says that what it is named after is installed. The tools' pins hold those of the run time.
+$(RUN_PINS): requirements.txt pyproject.toml | $(BIN)/python
+	@$(call install,requirements.txt)
+	@touch $@
+
+$(DEV_PINS): requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/python
+	@$(call install,requirements-dev.txt)
+	@touch $(RUN_PINS) $@
+
+define install
+echo "Installing $$(grep -c '^[a-z].*==' $(1)) pinned packages of $(1) with $(if $(UV),uv,pip (about a minute))"; \
+{ $(if $(UV),$(UV) pip install --quiet --no-config --python $(BIN)/python --require-hashes -r $(1), \
+	set -o pipefail; $(PIP) --require-hashes -r $(1) | awk '/^Collecting/ && ++n % 25 == 0 { print "  " n; fflush() }') && \
+$(if $(UV),$(UV) pip install --quiet --no-config --python $(BIN)/python,$(PIP)) --no-deps --no-build-isolation -e . ; \
+} > >(grep '^  [0-9]*$$' || true) 2> $(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
+endef
