@@ -34,7 +34,7 @@ class _Strict(BaseModel):
 
 
 class Limit(_Strict):
-    """A plan is over the limit when its count is above ``floor`` and above ``percent`` of the base, or above ``count``."""
+    """A plan is over it when its count is above ``floor`` and above ``percent`` of the base, or above ``count``."""
 
     percent: float = Field(ge=0, le=100)
     floor: int = Field(ge=0)
@@ -163,10 +163,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is no YAML: {error}") from error
-    if not isinstance(document, dict) or (unknown := set(document) - {"defaults", "schools"}):
-        unknown = ", ".join(sorted(map(str, unknown))) if isinstance(document, dict) else "no mapping"
-        raise ConfigError(f"{path}: the keys are `defaults` and `schools`; found {unknown}.")
-    return document
+    keys = set(document) if isinstance(document, dict) else {"no mapping"}
+    if unknown := keys - {"defaults", "schools"}:
+        found = ", ".join(sorted(map(str, unknown)))
+        raise ConfigError(f"{path}: the keys are `defaults` and `schools`; found {found}.")
+    return dict(document)
 
 
 def _school(path: Path, position: int, entry: Any, defaults: dict[str, Any]) -> School:
@@ -178,6 +179,7 @@ def _school(path: Path, position: int, entry: Any, defaults: dict[str, Any]) -> 
         return School.model_validate({**defaults, **entry, **({"limits": limits} if limits else {})})
     except ValidationError as error:
         problems = "; ".join(
-            f"key `{'.'.join(map(str, problem['loc']))}`: {problem['msg']}" for problem in error.errors(include_url=False)
+            f"key `{'.'.join(map(str, problem['loc']))}`: {problem['msg']}"
+            for problem in error.errors(include_url=False)
         )
         raise ConfigError(f"{path}: school {name}: {problems}.") from None

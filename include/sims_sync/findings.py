@@ -35,7 +35,9 @@ class Code:
 CODES: dict[str, Code] = {
     code.code: code
     for code in (
-        Code("no_forename", True, "The student has no forename in SIMS.", "Enter the forename in SIMS (Basic Details)."),
+        Code(
+            "no_forename", True, "The student has no forename in SIMS.", "Enter the forename in SIMS (Basic Details)."
+        ),
         Code("no_surname", True, "The student has no surname in SIMS.", "Enter the surname in SIMS (Basic Details)."),
         Code(
             "no_email",
@@ -66,8 +68,8 @@ CODES: dict[str, Code] = {
             True,
             "The account with this Person ID seems to be another person's: its name differs, and its date of birth or "
             "admission number too.",
-            "Check whether the directory connection is the right school's and whether SIMS was renumbered; then correct "
-            "the account's externalId.",
+            "Check whether the directory connection is the right school's and whether SIMS was renumbered; "
+            "then correct the account's externalId.",
         ),
         Code(
             "duplicate_account",
@@ -106,6 +108,13 @@ CODES: dict[str, Code] = {
             "Leave only one marked as Primary in SIMS.",
         ),
         Code(
+            "several_main",
+            False,
+            "Several of the student's telephones or email addresses are marked as main and none as primary; "
+            "the first one was taken.",
+            "Mark the preferred one as Primary in SIMS.",
+        ),
+        Code(
             "several_addresses",
             False,
             "Several home addresses of the student start on the same day; the first one was taken.",
@@ -126,13 +135,15 @@ CODES: dict[str, Code] = {
         Code(
             "invalid_date",
             False,
-            "A date of the student's record (birth, address, free meals or special needs) is no valid date; it was left out.",
+            "A date of the student's record (birth, address, free meals or special needs) is no valid date; "
+            "it was left out.",
             "Correct the date in SIMS.",
         ),
         Code(
             "account_not_linked",
             False,
-            "An account without a Person ID has the user name, school identifier or email of a student on roll; it was left alone.",
+            "An account without a Person ID has the user name, school identifier or email of a student on roll; "
+            "it was left alone.",
             "Set the account's externalId to the student's Person ID in the directory.",
         ),
         Code(

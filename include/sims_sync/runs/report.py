@@ -1,0 +1,175 @@
+"""The report of a run: what happened to every record, in numbers and reasons (SPEC sections 5 and 11)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+import pandas as pd
+
+from sims_sync.findings import CODES
+
+Outcome = Literal["success", "failed", "held", "superseded", "dry_run"]
+
+NOTHING_WRITTEN: frozenset[Outcome] = frozenset({"held", "superseded", "dry_run"})
+"""Outcomes of runs that write nothing by design: their counts are those of the plan."""
+
+_STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated"}
+_LEAVER_KINDS = ("disable", "unlink_role")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run is, and how it ended.
+
+    :param reason: why it ended so, in words without a value; empty for a success.
+    """
+
+    school: str
+    run_id: str
+    effective_date: date | None
+    outcome: Outcome
+    reason: str
+    started_at: datetime
+    finished_at: datetime
+
+
+def count(
+    outcome: Outcome,
+    *,
+    extracted: int,
+    accepted: int,
+    findings: pd.DataFrame,
+    planned: Mapping[str, int] | None,
+    results: pd.DataFrame,
+) -> dict[str, int]:
+    """How many records met which fate; each extracted record is counted once (SPEC section 11).
+
+    :param extracted: records extracted; :param accepted: those that validated.
+    :param findings: all findings of the run.
+    :param planned: the plan's counts by kind, none where the run did not come that far.
+    :param results: what the writes did: ``kind``, ``result`` (``done``, ``rejected`` or ``failed``).
+    """
+    plan = planned or {}
+    if outcome in NOTHING_WRITTEN:
+        done: Mapping[str, int] = plan
+        refused = 0
+    else:
+        done = Counter(map(str, results.loc[results["result"] == "done", "kind"]))
+        refused = int((results["result"] == "rejected").sum())
+    to_write = sum(plan.get(kind, 0) for kind in _STUDENT_KINDS)
+    written = sum(done.get(kind, 0) for kind in _STUDENT_KINDS)
+    stops = findings["code"].map(lambda code: CODES[code].stops).astype(bool)
+    return {
+        "extracted": extracted,
+        "rejected": extracted - accepted + plan.get("reject", 0) + refused,
+        "warnings": int((~stops).sum()),
+        "created": done.get("create", 0),
+        "updated": done.get("update", 0) + done.get("enable", 0),
+        "unchanged": plan.get("unchanged", 0),
+        "enabled": done.get("enable", 0),
+        "disabled": sum(done.get(kind, 0) for kind in _LEAVER_KINDS),
+        "failed": to_write - written - refused,
+    }
+
+
+def failing_since(findings: pd.DataFrame, before: Mapping[str, str], today: date) -> dict[str, str]:
+    """Since which effective date each record fails, by :func:`failure_key`; solved ones are gone."""
+    stops = findings[findings["code"].map(lambda code: CODES[code].stops).astype(bool)]
+    keys = [failure_key(row) for row in stops.itertuples(index=False)]
+    return {key: min(before.get(key, today.isoformat()), today.isoformat()) for key in keys}
+
+
+def failure_key(finding: Any) -> str:
+    """What makes a failure the same one from run to run: the person (else the admission number) and the code."""
+    person = finding.school_identifier if pd.isna(finding.person_id) else int(finding.person_id)
+    return f"{'' if pd.isna(person) else person}:{finding.code}"
+
+
+def build_report(
+    facts: RunFacts, counts: Mapping[str, int], findings: pd.DataFrame, since: Mapping[str, str]
+) -> dict[str, Any]:
+    """The document ``report.json``."""
+    entries = [_entry(row, since) for row in findings.itertuples(index=False)]
+    return {
+        "school": facts.school,
+        "run_id": facts.run_id,
+        "effective_date": facts.effective_date.isoformat() if facts.effective_date else None,
+        "outcome": facts.outcome,
+        "reason": facts.reason,
+        "counts": dict(counts),
+        "errors": [entry for entry in entries if CODES[entry["code"]].stops],
+        "warnings": [entry for entry in entries if not CODES[entry["code"]].stops],
+        "started_at": facts.started_at.isoformat(),
+        "finished_at": facts.finished_at.isoformat(),
+    }
+
+
+def sync_report(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The report as the directory's resource type ``SyncReport`` holds it (``sync-report.schema.json``)."""
+    return {
+        "runId": report["run_id"],
+        "effectiveDate": report["effective_date"],
+        "finishedAt": report["finished_at"],
+        "outcome": report["outcome"],
+        "counts": {key: number for key, number in report["counts"].items() if key != "warnings"},
+        "errors": [
+            {
+                key: value
+                for key, value in {
+                    "personId": None if error["person_id"] is None else str(error["person_id"]),
+                    "schoolIdentifier": error["school_identifier"],
+                    "code": error["code"],
+                    "message": error["message"],
+                }.items()
+                if value is not None
+            }
+            for error in report["errors"]
+        ],
+    }
+
+
+ERRORS_CSV_COLUMNS = ("person_id", "school_identifier", "code", "reason", "correct", "failing_since")
+
+
+def errors_csv(report: Mapping[str, Any]) -> bytes:
+    """The list that a school office works through: UTF-8 with a byte order mark, safe to open in a spreadsheet."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(ERRORS_CSV_COLUMNS)
+    for error in report["errors"]:
+        cells = (
+            error["person_id"],
+            error["school_identifier"],
+            error["code"],
+            error["message"],
+            CODES[error["code"]].correct,
+            error["failing_since"],
+        )
+        writer.writerow(["" if cell is None else _harmless(str(cell)) for cell in cells])
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _entry(finding: Any, since: Mapping[str, str]) -> dict[str, Any]:
+    code = CODES[finding.code]
+    entry = {
+        "person_id": None if pd.isna(finding.person_id) else int(finding.person_id),
+        "school_identifier": None if pd.isna(finding.school_identifier) else finding.school_identifier,
+        "stage": finding.stage,
+        "code": finding.code,
+        "message": code.reason if pd.isna(finding.detail) else f"{code.reason} ({finding.detail})",
+        "correct": code.correct,
+    }
+    if code.stops:
+        entry["failing_since"] = since.get(failure_key(finding))
+    return entry
+
+
+def _harmless(cell: str) -> str:
+    """A spreadsheet takes a cell that begins so for a formula; an apostrophe makes it text."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

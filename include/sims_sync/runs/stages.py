@@ -1,0 +1,169 @@
+"""The files between two stages of a run.
+
+Each stage saves its outputs in a folder of its own and then a *manifest*, ``<stage>.json``, that names them with their
+hashes. The next stage gets a *reference* (where the manifest lies, its hash, the counts: all that ever passes through
+XCom), and a file that is not what the reference says is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+import pandas as pd
+
+from sims_sync.errors import PermanentFault
+from sims_sync.runs import store
+from sims_sync.runs.store import StorePath
+
+STAGES = ("extract", "validate", "transform", "plan", "approve", "load", "disable_leavers", "report")
+"""The stages in their order; each is a task of the DAG."""
+
+
+class Reference(TypedDict):
+    """What one task tells the next: never a value of a person."""
+
+    stage: str
+    manifest: str
+    sha256: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """A stage's saved output, checked by hash whenever a file is read.
+
+    :param facts: small facts that later stages need, such as the effective date; never a value of a person.
+    """
+
+    folder: StorePath
+    stage: str
+    files: Mapping[str, str]
+    facts: Mapping[str, Any]
+    counts: Mapping[str, int]
+    saved_at: datetime
+
+    def content(self, name: str) -> bytes:
+        """A file's bytes.
+
+        :raises PermanentFault: the file is gone (retention) or is not the one that the stage wrote.
+        """
+        return _checked(self.folder / self.stage / name, self.files[name], self.stage)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table that the stage saved under this name."""
+        return pd.read_parquet(io.BytesIO(self.content(f"{name}.parquet")))
+
+    def document(self, name: str) -> Any:
+        """The JSON document that the stage saved under this name."""
+        return json.loads(self.content(f"{name}.json"))
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one run of one school."""
+
+    folder: StorePath
+
+    def begin(self, stage: str) -> None:
+        """Forget what this stage and those after it left in an earlier try, so that no report mixes two tries."""
+        for later in STAGES[STAGES.index(stage) :]:
+            store.remove(self.folder / f"{later}.json")
+            store.remove(self.folder / f"{later}.ended.json")
+
+    def record_failure(self, stage: str, reason: str) -> None:
+        """Keep why a stage failed, for the report; the reason never holds a value of a person."""
+        store.write(self.folder / f"{stage}.ended.json", store.as_json({"how": "failed", "reason": reason}))
+
+    def record_skip(self, stage: str, reason: str) -> None:
+        """Keep why a stage was skipped, for the report."""
+        store.write(self.folder / f"{stage}.ended.json", store.as_json({"how": "skipped", "reason": reason}))
+
+    def ended(self, stage: str) -> tuple[str, str] | None:
+        """How (``failed``, ``skipped``) and why a stage ended without output, if it did."""
+        path = self.folder / f"{stage}.ended.json"
+        if not path.exists():
+            return None
+        note = json.loads(path.read_bytes())
+        return note["how"], note["reason"]
+
+    def save(
+        self,
+        stage: str,
+        files: Mapping[str, pd.DataFrame | bytes | dict[str, Any] | list[Any]],
+        *,
+        counts: Mapping[str, int],
+        facts: Mapping[str, Any] | None = None,
+    ) -> Reference:
+        """Save a stage's output; the manifest comes last, so that an unfinished stage has none.
+
+        :param files: by name: a table (saved as ``<name>.parquet``), bytes (saved under the name as it is), or a
+            document (saved as ``<name>.json``).
+        """
+        saved: dict[str, str] = {}
+        for name, value in files.items():
+            file_name, content = _serialised(name, value)
+            store.write(self.folder / stage / file_name, content)
+            saved[file_name] = store.sha256(content)
+        manifest = {
+            "stage": stage,
+            "saved_at": datetime.now(UTC).isoformat(),
+            "counts": dict(counts),
+            "facts": dict(facts or {}),
+            "files": saved,
+        }
+        content = store.as_json(manifest)
+        path = self.folder / f"{stage}.json"
+        store.write(path, content)
+        return Reference(stage=stage, manifest=str(path), sha256=store.sha256(content), counts=dict(counts))
+
+    def open(self, stage: str, reference: Reference | None = None) -> StageOutput:
+        """A stage's output.
+
+        :param reference: what the stage's task returned; the manifest must still be that one.
+        :raises PermanentFault: it is gone, or another try of the stage has written it anew.
+        """
+        content = _checked(self.folder / f"{stage}.json", reference["sha256"] if reference else None, stage)
+        manifest = json.loads(content)
+        return StageOutput(
+            folder=self.folder,
+            stage=stage,
+            files=manifest["files"],
+            facts=manifest["facts"],
+            counts=manifest["counts"],
+            saved_at=datetime.fromisoformat(manifest["saved_at"]),
+        )
+
+    def find(self, stage: str) -> StageOutput | None:
+        """A stage's output, or nothing where the stage has not finished."""
+        return self.open(stage) if (self.folder / f"{stage}.json").exists() else None
+
+
+def _serialised(name: str, value: Any) -> tuple[str, bytes]:
+    if isinstance(value, pd.DataFrame):
+        buffer = io.BytesIO()
+        value.to_parquet(buffer, index=False)
+        return f"{name}.parquet", buffer.getvalue()
+    if isinstance(value, bytes):
+        return name, value
+    return f"{name}.json", store.as_json(value)
+
+
+def _checked(path: StorePath, expected: str | None, stage: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise PermanentFault(
+            f"The run file {path.name} of `{stage}` is gone: the task has not finished, or its retention is over.",
+            advice="Clear the run from `extract`.",
+        ) from None
+    if expected is not None and store.sha256(content) != expected:
+        raise PermanentFault(
+            f"The run file {path.name} is not the one that `{stage}` wrote for this task.",
+            advice=f"Clear the run from `{stage}`.",
+        )
+    return content

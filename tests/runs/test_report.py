@@ -1,0 +1,134 @@
+"""The report (SPEC sections 5 and 11)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sims_sync.findings import CODES, FINDING_COLUMNS
+from sims_sync.runs.report import (
+    RunFacts,
+    build_report,
+    count,
+    errors_csv,
+    failing_since,
+    sync_report,
+)
+
+SYNC_REPORT_SCHEMA = json.loads(
+    resources.files("sims_sync.directory").joinpath("sync-report.schema.json").read_bytes()
+)[0]
+TODAY = date(2026, 11, 23)
+FACTS = RunFacts(
+    school="green-abbey",
+    run_id="manual__1",
+    effective_date=TODAY,
+    outcome="success",
+    reason="",
+    started_at=datetime(2026, 11, 23, 2, tzinfo=UTC),
+    finished_at=datetime(2026, 11, 23, 3, tzinfo=UTC),
+)
+
+
+def findings(*rows: tuple[int | None, str | None, str, str, str | None]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(FINDING_COLUMNS)).astype({"person_id": "Int64"})
+
+
+def results(**done: dict[str, int]) -> pd.DataFrame:
+    rows = [(kind, result) for kind, each in done.items() for result, number in each.items() for _ in range(number)]
+    return pd.DataFrame(rows, columns=["kind", "result"])
+
+
+@given(
+    rejected=st.integers(0, 5),
+    unchanged=st.integers(0, 5),
+    plan_rejects=st.integers(0, 5),
+    writes=st.dictionaries(
+        st.sampled_from(["create", "update", "enable"]),
+        st.dictionaries(st.sampled_from(["done", "rejected", "failed", "unattempted"]), st.integers(0, 5)),
+    ),
+    leavers=st.integers(0, 5),
+    outcome=st.sampled_from(["success", "failed", "dry_run", "held", "superseded"]),
+)
+def test_every_extracted_record_is_counted_once(
+    rejected: int, unchanged: int, plan_rejects: int, writes: dict[str, dict[str, int]], leavers: int, outcome: Any
+) -> None:
+    planned = {kind: sum(each.values()) for kind, each in writes.items()}
+    accepted = sum(planned.values()) + unchanged + plan_rejects
+    written = {
+        kind: {result: number for result, number in each.items() if result != "unattempted"}
+        for kind, each in writes.items()
+    }
+    counts = count(
+        outcome,
+        extracted=accepted + rejected,
+        accepted=accepted,
+        findings=findings(),
+        planned={**planned, "unchanged": unchanged, "reject": plan_rejects, "disable": leavers},
+        results=results(**written, disable={"done": leavers}),
+    )
+    fates = ("created", "updated", "unchanged", "rejected", "failed")
+    assert sum(counts[fate] for fate in fates) == counts["extracted"]
+    assert all(number >= 0 for number in counts.values())
+    assert counts["enabled"] <= counts["updated"]
+    assert counts["disabled"] == leavers
+
+
+def test_each_rejected_record_is_listed_with_reason_and_what_to_correct_and_since_when() -> None:
+    found = findings(
+        (2447, "004604", "validate", "no_surname", None),
+        (2448, None, "load", "rejected_by_directory", "invalidValue: *** is too long"),
+        (2449, "004605", "validate", "no_primary_email", None),
+    )
+    since = failing_since(found, {"2447:no_surname": "2026-11-20", "9999:no_email": "2026-11-01"}, TODAY)
+    assert since == {"2447:no_surname": "2026-11-20", "2448:rejected_by_directory": "2026-11-23"}, (
+        "solved ones are gone"
+    )
+    report = json.loads(json.dumps(build_report(FACTS, {"extracted": 3}, found, since)))
+    first, second = report["errors"]
+    assert first == {
+        "person_id": 2447,
+        "school_identifier": "004604",
+        "stage": "validate",
+        "code": "no_surname",
+        "message": CODES["no_surname"].reason,
+        "correct": CODES["no_surname"].correct,
+        "failing_since": "2026-11-20",
+    }
+    assert "invalidValue" in second["message"]
+    assert [warning["code"] for warning in report["warnings"]] == ["no_primary_email"]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_errors_csv_is_safe_to_open_in_a_spreadsheet(start: str) -> None:
+    report = build_report(FACTS, {}, findings((1, f"{start}1+1", "validate", "no_email", None)), {})
+    content = errors_csv(report)
+    assert content.startswith(b"\xef\xbb\xbf")
+    (row,) = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
+    assert row["school_identifier"] == f"'{start}1+1"
+    assert row["reason"] == CODES["no_email"].reason
+
+
+def test_the_sync_report_holds_what_its_schema_declares_and_no_more() -> None:
+    counts = dict.fromkeys(
+        ("extracted", "rejected", "warnings", "created", "updated", "unchanged", "enabled", "disabled", "failed"), 1
+    )
+    found = findings((1, "004604", "validate", "no_email", None), (None, None, "validate", "no_person_id", None))
+    document = sync_report(build_report(FACTS, counts, found, {}))
+    declared = {attribute["name"]: attribute for attribute in SYNC_REPORT_SCHEMA["attributes"]}
+    assert set(document) <= set(declared)
+    assert {name for name, attribute in declared.items() if attribute["required"]} <= set(document)
+    for name in ("counts", "errors"):
+        sub_attributes = {each["name"] for each in declared[name]["subAttributes"]}
+        entries = document[name] if isinstance(document[name], list) else [document[name]]
+        assert all(set(entry) <= sub_attributes for entry in entries)
+    assert document["errors"][0]["personId"] == "1"

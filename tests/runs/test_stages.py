@@ -1,0 +1,81 @@
+"""The files between two stages."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from sims_sync.errors import PermanentFault
+from sims_sync.runs.stages import RunFiles
+from sims_sync.runs.store import run_folder
+
+TABLE = pd.DataFrame(
+    {
+        "person_id": pd.array([1, None], dtype="Int64"),
+        "forename": pd.array([None, None], dtype="str"),
+        "keep": [["gender"], []],
+    }
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> RunFiles:
+    return RunFiles(run_folder(tmp_path / "store", "green-abbey", "scheduled__2026-11-23T02:13:00+00:00"))
+
+
+def test_a_table_comes_back_as_it_was_saved(files: RunFiles) -> None:
+    reference = files.save("validate", {"students": TABLE}, counts={"students": 2})
+    back = files.open("validate", reference).table("students")
+    assert_frame_equal(back.drop(columns="keep"), TABLE.drop(columns="keep"))
+    assert [list(keep) for keep in back["keep"]] == [["gender"], []]
+
+
+def test_run_files_are_private_to_the_services_user(files: RunFiles, tmp_path: Path) -> None:
+    files.save("extract", {"GetXmlStudents.xml.gz": b"..."}, counts={})
+    for path in (tmp_path / "store").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_a_file_changed_by_hand_is_refused_with_what_to_clear(files: RunFiles) -> None:
+    reference = files.save("plan", {"plan": {"changes": []}}, counts={})
+    (files.folder / "plan" / "plan.json").write_text('{"changes": [1]}')
+    with pytest.raises(PermanentFault, match="Clear the run from `plan`"):
+        files.open("plan", reference).document("plan")
+
+
+def test_the_output_of_another_try_is_refused(files: RunFiles) -> None:
+    reference = files.save("plan", {"plan": {"changes": []}}, counts={"create": 1})
+    files.save("plan", {"plan": {"changes": [1]}}, counts={"create": 2})
+    with pytest.raises(PermanentFault, match="Clear the run from `plan`"):
+        files.open("plan", reference)
+
+
+def test_files_that_are_gone_say_to_clear_from_extract(files: RunFiles) -> None:
+    reference = files.save("extract", {"students": TABLE}, counts={})
+    (files.folder / "extract" / "students.parquet").unlink()
+    with pytest.raises(PermanentFault, match="Clear the run from `extract`"):
+        files.open("extract", reference).table("students")
+    with pytest.raises(PermanentFault, match="Clear the run from `extract`"):
+        files.open("transform")
+
+
+def test_a_stage_that_begins_again_forgets_itself_and_what_came_after(files: RunFiles) -> None:
+    for stage in ("extract", "validate", "transform"):
+        files.save(stage, {}, counts={})
+    files.record_failure("plan", "the directory is out of reach")
+    files.begin("validate")
+    assert files.find("extract")
+    assert not files.find("validate")
+    assert not files.find("transform")
+    assert files.ended("plan") is None
+
+
+def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
+    names = {run_folder(tmp_path, "a", run_id).name for run_id in ("x:1", "x-1", "x+1", "state", "..", "manual__1")}
+    assert len(names) == 6
+    assert "state" not in names
+    assert all(not name.startswith(".") for name in names)
