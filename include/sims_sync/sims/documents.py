@@ -1,0 +1,142 @@
+"""SIMS's documents, declared once: operation, elements, and the permissions that it takes (SPEC sections 2 and 10).
+
+The rows of students, addresses and person addresses follow SIMS's documented third-party API; those of telephones,
+emails, SEN provisions and free meals follow the names that SIMS uses elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PERMISSIONS = (
+    "All People -> Address Details -> View (All)",
+    "Students -> Additional Information -> View (All)",
+    "Students -> Basic Details -> View (All)",
+    "Students -> Ethnic/Cultural -> View (All)",
+    "Students -> Record -> View",
+    "Students -> Registration -> View (All)",
+    "Students -> Welfare -> View (All)",
+)
+"""What the SIMS user needs (SPEC section 10)."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One SIMS third-party call, and the document that it answers.
+
+    :param root: the root element. :param row: the element of a row.
+    :param table: the table that the document is read into.
+    :param columns: the elements of a row that are read, and the columns that they become; others are not stored.
+    :param dated: whether the call takes the effective date.
+    """
+
+    name: str
+    root: str
+    row: str
+    table: str
+    columns: Mapping[str, str] = field(repr=False)
+    dated: bool = True
+
+
+SCHOOL = Operation(
+    "GetXmlSchool", "Schools", "School", "school", {"SchoolName": "name", "LEA": "la", "Estab": "estab"}, dated=False
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GetXmlStudents",
+        "Students",
+        "Student",
+        "students",
+        {
+            "PersonID": "person_id",
+            "Forename": "forename",
+            "Surname": "surname",
+            "Gender": "gender",
+            "DOB": "date_of_birth",
+            "AdmissionNumber": "admission_number",
+        },
+    ),
+    Operation(
+        "GetXmlAddresses",
+        "Addresses",
+        "Address",
+        "addresses",
+        {
+            "AddressID": "address_id",
+            "Apartment": "apartment",
+            "HouseName": "house_name",
+            "HouseNo": "house_number",
+            "Street": "street",
+            "District": "district",
+            "TownOrCity": "town",
+            "County": "county",
+            "PostCode": "postcode",
+            "Country": "country",
+        },
+        dated=False,
+    ),
+    Operation(
+        "GetXmlPersonAddresses",
+        "PersonAddresses",
+        "PersonAddress",
+        "person_addresses",
+        {
+            "PersonID": "person_id",
+            "AddressID": "address_id",
+            "StartDate": "start_date",
+            "EndDate": "end_date",
+            "AddressType": "address_type",
+        },
+    ),
+    Operation(
+        "GetXmlPersonTelephones",
+        "PersonTelephones",
+        "PersonTelephone",
+        "telephones",
+        {
+            "PersonID": "person_id",
+            "TelephoneID": "telephone_id",
+            "Location": "location",
+            "Number": "number",
+            "Main": "main",
+            "Primary": "primary",
+        },
+    ),
+    Operation(
+        "GetXmlPersonEmails",
+        "PersonEmails",
+        "PersonEmail",
+        "emails",
+        {
+            "PersonID": "person_id",
+            "EmailID": "email_id",
+            "Location": "location",
+            "EmailAddress": "email_address",
+            "Main": "main",
+            "Primary": "primary",
+        },
+    ),
+    Operation(
+        "GetXmlSENProvisions",
+        "SENProvisions",
+        "SENProvision",
+        "sen_provisions",
+        {
+            "PersonID": "person_id",
+            "ProvisionType": "provision_type",
+            "ProvisionDescription": "provision_description",
+            "StartDate": "start_date",
+            "EndDate": "end_date",
+        },
+    ),
+    Operation(
+        "GetXmlFreeMeals",
+        "FreeMeals",
+        "FreeMeal",
+        "free_meals",
+        {"PersonID": "person_id", "StartDate": "start_date", "EndDate": "end_date"},
+    ),
+)
+"""The calls of an extract after that for the school, in their order."""
