@@ -1,0 +1,108 @@
+"""What the directory offers (RFC 7644 section 4), read before anything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import requests
+from pydantic import ValidationError
+from scim2_models import Resource, ResourceType, Schema, ServiceProviderConfig
+
+from sims_sync.directory.attributes import EXTENSION
+from sims_sync.directory.editing import USER_SCHEMA
+from sims_sync.directory.session import document, send
+from sims_sync.errors import PermanentFault, UnexpectedAnswer
+
+SYNC_REPORT = "urn:sims-sync:scim:schemas:core:1.0:SyncReport"
+
+_Model = TypeVar("_Model", bound=Resource[Any])
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What the directory offers.
+
+    :param bulk: the most operations and the most bytes of a bulk request, or none.
+    :param knows_extension: whether its users have the student extension.
+    :param genders: the genders that it knows, or none where it declares none.
+    :param sync_reports: the endpoint that takes ``SyncReport``, or none.
+    """
+
+    patch: bool
+    bulk: tuple[int, int] | None
+    filter: bool
+    sort: bool
+    etag: bool
+    knows_extension: bool
+    genders: tuple[str, ...] | None
+    sync_reports: str | None
+
+
+def discover(session: requests.Session, base_url: str, *, connection_name: str) -> Capabilities:
+    """Read ``/ServiceProviderConfig``, ``/ResourceTypes`` and ``/Schemas``.
+
+    :raises PermanentFault: its users have no roles: nobody could tell students from staff.
+    :raises UnexpectedAnswer: it is no SCIM server.
+    """
+
+    def read(endpoint: str) -> dict[str, Any]:
+        url = f"{base_url.rstrip('/')}{endpoint}"
+        return document(send(session, "GET", url, connection_name=connection_name), connection_name=connection_name)
+
+    def models(endpoint: str, model: type[_Model]) -> list[_Model]:
+        answer = read(endpoint)
+        return [_parsed(model, each, connection_name) for each in answer.get("Resources", [])]
+
+    config = _parsed(ServiceProviderConfig, read("/ServiceProviderConfig"), connection_name)
+    types = models("/ResourceTypes", ResourceType)
+    schemas = {str(schema.id): schema for schema in models("/Schemas", Schema)}
+    user = next((each for each in types if str(each.schema_) == USER_SCHEMA), None)
+    if user is None or USER_SCHEMA not in schemas:
+        raise UnexpectedAnswer(f"The directory (connection {connection_name}) has no resource type of users.")
+    if not any(each.name == "roles" for each in schemas[USER_SCHEMA].attributes or ()):
+        raise PermanentFault(
+            f"The users of the directory (connection {connection_name}) have no `roles`: "
+            "nobody could tell its students from its staff.",
+            advice="Ask the directory's support for the attribute `roles` of RFC 7643 section 4.1.2.",
+        )
+    extensions = {str(each.schema_) for each in user.schema_extensions or ()}
+    knows_extension = EXTENSION in extensions and EXTENSION in schemas
+    report = next((each for each in types if str(each.schema_) == SYNC_REPORT), None)
+    return Capabilities(
+        patch=_supported(config.patch),
+        bulk=_bulk(config),
+        filter=_supported(config.filter),
+        sort=_supported(config.sort),
+        etag=_supported(config.etag),
+        knows_extension=knows_extension,
+        genders=_genders(schemas[EXTENSION]) if knows_extension else None,
+        sync_reports=str(report.endpoint) if report else None,
+    )
+
+
+def _parsed(model: type[_Model], value: Any, connection_name: str) -> _Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        places = ", ".join(sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)}))
+        raise UnexpectedAnswer(
+            f"The directory (connection {connection_name}) answered no valid {model.__name__}: {places}.",
+            advice="Check that the host of the connection is the SCIM base URL.",
+        ) from None
+
+
+def _supported(feature: Any) -> bool:
+    return bool(feature and feature.supported)
+
+
+def _bulk(config: ServiceProviderConfig) -> tuple[int, int] | None:
+    bulk = config.bulk
+    if bulk is None or not bulk.supported or not bulk.max_operations or not bulk.max_payload_size:
+        return None
+    return bulk.max_operations, bulk.max_payload_size
+
+
+def _genders(extension: Schema) -> tuple[str, ...] | None:
+    gender = next((each for each in extension.attributes or () if each.name == "gender"), None)
+    return tuple(gender.canonical_values or ()) or None if gender is not None else None
