@@ -1,0 +1,211 @@
+"""From planned changes to writes, repeatable: a run killed at any point and run again ends in the same state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+
+from sims_sync.changes.change import Change
+from sims_sync.changes.leavers import plan_leavers
+from sims_sync.changes.on_roll import plan_students
+from sims_sync.changes.plan import Rules, rejected
+from sims_sync.directory.accounts import account_table
+from sims_sync.directory.editing import new_account
+from sims_sync.directory.writing import AccountChange, Create, Write, Written
+from sims_sync.errors import UnexpectedAnswer
+
+_ROUNDS = 3
+"""How often an account that changes under our hands is planned afresh in one try of the task."""
+
+
+class WritableDirectory(Protocol):
+    """What is needed of ``directory.writing.Directory``."""
+
+    def write(self, writes: Iterable[Write]) -> Iterator[Written]: ...
+    def read(self, account_id: str) -> dict[str, Any] | None: ...
+    def find_by_user_name(self, user_name: str) -> dict[str, Any] | None: ...
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one planned change.
+
+    :param result: ``done`` (now, or by an earlier try of the same run), ``rejected`` (the record, with its code) or
+        ``failed`` (for the server's reasons: worth another try).
+    :param detail: the directory's words, scrubbed of values.
+    """
+
+    kind: str
+    person_id: int | None
+    school_identifier: str | None
+    account_id: str | None
+    result: Literal["done", "rejected", "failed"]
+    code: str | None = None
+    detail: str | None = None
+
+    def as_document(self) -> dict[str, Any]:
+        """The result as its file holds it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Replanned:
+    """An account planned afresh, alone: a change, or nothing left to do, or a code that rejects the record."""
+
+    change: Change | None = None
+    code: str | None = None
+
+
+Replan = Callable[[Change, dict[str, Any] | None], Replanned]
+"""Plans one change afresh from the account as it is now (none: it is gone)."""
+
+
+def apply_changes(
+    directory: WritableDirectory, changes: Sequence[Change], replan: Replan, *, knows_extension: bool
+) -> Iterator[Result]:
+    """Write planned changes; one result for each.
+
+    An account is written only if it is still what the plan saw; one that changed in between is planned afresh, alone. A
+    user name that is taken is looked into: where the holder has this Person ID, an earlier attempt got through.
+
+    :raises SyncError: authentication fails, or the directory cannot be spoken to at all.
+    """
+    pending = {str(position): change for position, change in enumerate(changes)}
+    for _ in range(_ROUNDS):
+        again: dict[str, Change] = {}
+        for written in directory.write([_write(key, each, knows_extension) for key, each in pending.items()]):
+            change = pending[written.key]
+            replanned = _look_again(directory, change, written, replan)
+            if replanned is None:
+                yield _result(change, written)
+            elif replanned.code is not None:
+                yield _result(change, written, result="rejected", code=replanned.code)
+            elif replanned.change is None:
+                yield _result(change, written, result="done")
+            else:
+                again[written.key] = replace(replanned.change, kind=change.kind)
+        pending = again
+        if not pending:
+            return
+    for change in pending.values():
+        yield Result(
+            change.kind,
+            change.person_id,
+            change.school_identifier,
+            change.account_id,
+            "failed",
+            detail="the account keeps changing while it is written",
+        )
+
+
+def replan_student(should: pd.DataFrame, rules: Rules) -> Replan:
+    """How a change of ``load`` is planned afresh.
+
+    :param should: accounts as they should be.
+    """
+    by_person = should.set_index("person_id", drop=False)
+
+    def replan(change: Change, account: dict[str, Any] | None) -> Replanned:
+        plan = plan_students(
+            by_person.loc[[change.person_id]].reset_index(drop=True),
+            account_table([account] if account else []),
+            knows_extension=rules.knows_extension,
+        )
+        codes = rejected(plan.findings)["code"].tolist()
+        return Replanned(change=next(iter(plan.changes), None), code=next(iter(codes), None))
+
+    return replan
+
+
+def replan_leaver(roll: pd.DataFrame, roll_emails: pd.DataFrame, rules: Rules) -> Replan:
+    """How a change of ``disable_leavers`` is planned afresh."""
+
+    def replan(_: Change, account: dict[str, Any] | None) -> Replanned:
+        changes, _warnings = plan_leavers(
+            account_table([account] if account else []),
+            roll,
+            roll_emails,
+            disable_unlinked=rules.disable_unlinked,
+            ignored_roles=rules.ignored_roles,
+        )
+        return Replanned(change=next(iter(changes), None))
+
+    return replan
+
+
+def check_disabled(directory: WritableDirectory, results: Iterable[Result]) -> None:
+    """Read back what was disabled (SPEC section 6).
+
+    :raises UnexpectedAnswer: the directory answered success and left an account active.
+    """
+    active = [
+        result.account_id
+        for result in results
+        if result.kind == "disable"
+        and result.result == "done"
+        and result.account_id
+        and _is_active(directory.read(result.account_id))
+    ]
+    if active:
+        raise UnexpectedAnswer(
+            f"The directory answered success, but left {len(active)} account(s) active: {', '.join(active[:20])}.",
+            advice="Ask the directory's support why `active: false` has no effect.",
+        )
+
+
+def _is_active(account: dict[str, Any] | None) -> bool:
+    return account is not None and account.get("active", True) is not False
+
+
+def _write(key: str, change: Change, knows_extension: bool) -> Write:
+    values = {name: value for name, value in change.values.items() if knows_extension or name != "disabledBySync"}
+    if change.account_id is None:
+        return Create(key, new_account(change.person_id, values))
+    return AccountChange(key, change.account_id, change.version, change.account or {}, values)
+
+
+def _look_again(directory: WritableDirectory, change: Change, written: Written, replan: Replan) -> Replanned | None:
+    """Plan afresh what could not be written as planned; none where the write's own status stands."""
+    if written.status in ("stale", "missing"):
+        account = directory.read(change.account_id) if change.account_id and written.status == "stale" else None
+        return replan(change, account)
+    if written.status == "conflict" and change.kind == "create":
+        holder = directory.find_by_user_name(str(change.values["userName"]))
+        if holder is None:
+            return None
+        linked = account_table([holder])["linked_person_id"].iloc[0]
+        if pd.isna(linked) or int(linked) != change.person_id:
+            return Replanned(code="username_in_use")
+        return replan(change, holder)
+    return None
+
+
+_STATUS_RESULTS: dict[str, tuple[Literal["done", "rejected", "failed"], str | None]] = {
+    "created": ("done", None),
+    "changed": ("done", None),
+    "conflict": ("rejected", "rejected_by_directory"),
+    "refused": ("rejected", "rejected_by_directory"),
+    "failed": ("failed", None),
+}
+
+
+def _result(
+    change: Change,
+    written: Written,
+    *,
+    result: Literal["done", "rejected", "failed"] | None = None,
+    code: str | None = None,
+) -> Result:
+    status, status_code = _STATUS_RESULTS.get(written.status, ("failed", None))
+    return Result(
+        kind=change.kind,
+        person_id=change.person_id,
+        school_identifier=change.school_identifier,
+        account_id=written.account_id or change.account_id,
+        result=result or status,
+        code=code if result else status_code,
+        detail=None if result else written.detail,
+    )

@@ -1,0 +1,155 @@
+"""What is to change for the students on roll who validated (SPEC section 6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from sims_sync.changes.change import Change, Kind
+from sims_sync.changes.differences import all_values, differing_values
+from sims_sync.findings import FINDING_COLUMNS
+
+
+@dataclass(frozen=True)
+class StudentPlan:
+    """What is to change for the students who validated.
+
+    :param changes: creations, updates and enablings, in order of Person ID.
+    :param unchanged: Person IDs whose account is the same: no request at all.
+    :param findings: records that are rejected here, and warnings; columns of ``FINDING_COLUMNS``.
+    """
+
+    changes: list[Change]
+    unchanged: list[int]
+    findings: pd.DataFrame
+
+
+def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, *, knows_extension: bool) -> StudentPlan:
+    """Plan the changes of the students who validated.
+
+    :param should: accounts as they should be, one row for each student.
+    :param accounts: accounts as they are (``directory.accounts``), of whatever role; matched by Person ID alone.
+    :param knows_extension: whether the directory knows the student extension.
+    """
+    linked = accounts[accounts["linked_person_id"].isin(should["person_id"])]
+    twice = linked["linked_person_id"].duplicated(keep=False)
+    duplicated = should["person_id"].isin(linked.loc[twice, "linked_person_id"])
+    single = linked[~twice].set_index("linked_person_id")
+    has_account = should["person_id"].isin(single.index)
+
+    pairs = should[has_account]
+    found = single.reindex(pairs["person_id"]).reset_index(drop=True)
+    pairs = pairs.reset_index(drop=True)
+    mismatched = _is_somebody_else(pairs, found)
+    differing, unchanged, by_hand = _plan_existing(
+        pairs[~mismatched].reset_index(drop=True), found[~mismatched].reset_index(drop=True), knows_extension
+    )
+    new = should[~has_account & ~duplicated]
+    created = [_creation(row, knows_extension) for _, row in new.iterrows()]
+    return StudentPlan(
+        changes=sorted([*created, *differing], key=lambda change: change.person_id or 0),
+        unchanged=unchanged,
+        findings=pd.concat(
+            [
+                findings(should[duplicated], "duplicate_account"),
+                findings(pairs[mismatched], "identity_mismatch"),
+                findings(by_hand, "disabled_by_hand"),
+                findings(new[new["user_name_from_email"].astype(bool)], "username_from_email"),
+            ],
+            ignore_index=True,
+        ),
+    )
+
+
+def findings(students: pd.DataFrame, code: str, detail: pd.Series[str] | None = None) -> pd.DataFrame:
+    """One finding of the planning for each of these students (columns ``person_id`` and ``school_identifier``)."""
+    return (
+        students[["person_id", "school_identifier"]]
+        .astype({"person_id": "Int64", "school_identifier": "str"})
+        .assign(
+            stage="plan",
+            code=code,
+            detail=pd.Series(None, index=students.index, dtype="str") if detail is None else detail,
+        )
+        .reset_index(drop=True)[list(FINDING_COLUMNS)]
+    )
+
+
+def _creation(row: pd.Series[Any], knows_extension: bool) -> Change:
+    return Change(
+        kind="create",
+        person_id=int(row["person_id"]),
+        school_identifier=_text(row["school_identifier"]),
+        account_id=None,
+        version=None,
+        cause="on roll, no account",
+        values=all_values(row, knows_extension=knows_extension),
+    )
+
+
+def _plan_existing(
+    should: pd.DataFrame, actual: pd.DataFrame, knows_extension: bool
+) -> tuple[list[Change], list[int], pd.DataFrame]:
+    """Changes, unchanged Person IDs and students whose account a person disabled."""
+    values = differing_values(should, actual, knows_extension=knows_extension)
+    by_hand = actual["is_student"] & ~actual["active"] & ~actual["disabled_by_sync"]
+    changes, unchanged = [], []
+    for position, row in enumerate(actual.itertuples(index=False)):
+        kind, causes = _state(row, values[position])
+        person_id = int(should["person_id"].iloc[position])
+        if not values[position]:
+            unchanged.append(person_id)
+            continue
+        changes.append(
+            Change(
+                kind=kind,
+                person_id=person_id,
+                school_identifier=_text(should["school_identifier"].iloc[position]),
+                account_id=str(row.account_id),
+                version=_text(row.version),
+                cause=", ".join(causes),
+                values=values[position],
+                account=json.loads(str(row.resource)),
+            )
+        )
+    return changes, unchanged, should[by_hand]
+
+
+def _state(account: Any, values: dict[str, Any]) -> tuple[Kind, Iterable[str]]:
+    """Complete the values of an existing account by what its state asks for; say what kind of change it is, and why."""
+    kind: Kind = "update"
+    causes = ["values differ"] if values else []
+    if not account.is_student:
+        values["roles"] = "add"
+        causes.insert(0, "on roll, the person's account lacks the role")
+    if account.disabled_by_sync and not account.active:
+        kind = "enable"
+        values["active"] = True
+        causes.insert(0, "back on roll")
+    if account.disabled_by_sync and (account.active or kind == "enable"):
+        values["disabledBySync"] = None
+        if account.active:
+            causes.append("enabled by somebody")
+    return kind, causes
+
+
+def _is_somebody_else(should: pd.DataFrame, actual: pd.DataFrame) -> pd.Series[bool]:
+    """Another name, and another date of birth or admission number: none of those that both hold agree."""
+    held, agree = pd.Series(False, index=should.index), pd.Series(False, index=should.index)
+    for column in ("date_of_birth", "school_identifier"):
+        both = should[column].notna() & actual[column].notna()
+        held |= both
+        agree |= both & (should[column].fillna("") == actual[column].fillna(""))
+    return (_name(should) != _name(actual)) & (_name(actual) != "\n") & held & ~agree
+
+
+def _name(people: pd.DataFrame) -> pd.Series[str]:
+    return people["given_name"].fillna("").str.casefold() + "\n" + people["family_name"].fillna("").str.casefold()
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,119 @@
+"""The plan: everything that is to change, before anything is written. A file that a person can open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from sims_sync.changes.change import LEAVER_KINDS, Change
+from sims_sync.changes.leavers import plan_leavers
+from sims_sync.changes.on_roll import plan_students
+from sims_sync.findings import CODES, FINDING_COLUMNS
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the plan needs to know beside the tables.
+
+    :param knows_extension: whether the directory knows the student extension.
+    :param disable_unlinked: the school's choice for student accounts that are linked to nobody.
+    :param ignored_roles: the school's roles that everybody has.
+    :param no_leaver_check: why nobody is disabled in this run, if so.
+    """
+
+    knows_extension: bool
+    disable_unlinked: bool = True
+    ignored_roles: Collection[str] = ("user",)
+    no_leaver_check: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All changes of a run.
+
+    :param changes: those of the students first (in order of Person ID), then those of the leavers.
+    :param unchanged: Person IDs whose account needs no write.
+    :param findings: records that the plan rejects, and warnings; columns of ``FINDING_COLUMNS``. Not part of the file.
+    :param no_leaver_check: why nobody is disabled in this run, if so.
+    """
+
+    changes: list[Change]
+    unchanged: list[int]
+    findings: pd.DataFrame = field(compare=False)
+    no_leaver_check: str | None = None
+
+    @property
+    def for_students(self) -> list[Change]:
+        """What ``load`` writes."""
+        return [change for change in self.changes if change.kind not in LEAVER_KINDS]
+
+    @property
+    def for_leavers(self) -> list[Change]:
+        """What ``disable_leavers`` writes."""
+        return [change for change in self.changes if change.kind in LEAVER_KINDS]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many changes of each kind, how many accounts stay as they are, how many records the plan rejects."""
+        kinds = Counter(change.kind for change in self.changes)
+        return {
+            **{kind: kinds.get(kind, 0) for kind in ("create", "update", "enable", "disable", "unlink_role")},
+            "unchanged": len(self.unchanged),
+            "reject": len(rejected(self.findings)),
+        }
+
+    def as_document(self) -> dict[str, Any]:
+        """The plan as its file holds it."""
+        return {
+            "counts": self.counts,
+            "no_leaver_check": self.no_leaver_check,
+            "changes": [{**change.as_document(), "attributes": change.attributes} for change in self.changes],
+            "unchanged": self.unchanged,
+        }
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], findings: pd.DataFrame) -> Plan:
+        """The plan that a file holds."""
+        changes = [
+            Change(**{key: value for key, value in change.items() if key != "attributes"})
+            for change in document["changes"]
+        ]
+        return cls(changes, document["unchanged"], findings, document["no_leaver_check"])
+
+
+def make_plan(
+    should: pd.DataFrame, accounts: pd.DataFrame, roll: pd.DataFrame, roll_emails: pd.DataFrame, rules: Rules
+) -> Plan:
+    """Plan all changes of a run.
+
+    :param should: accounts as they should be, of the students who validated.
+    :param accounts: accounts as they are.
+    :param roll: who is on roll, validated or not: ``person_id``, ``school_identifier``.
+    :param roll_emails: the email addresses of those on roll: ``person_id``, ``email``.
+    """
+    students = plan_students(should, accounts, knows_extension=rules.knows_extension)
+    departures: list[Change] = []
+    warnings = students.findings.iloc[:0]
+    if rules.no_leaver_check is None:
+        departures, warnings = plan_leavers(
+            accounts,
+            roll,
+            roll_emails,
+            disable_unlinked=rules.disable_unlinked,
+            ignored_roles=rules.ignored_roles,
+        )
+    return Plan(
+        changes=[*students.changes, *departures],
+        unchanged=students.unchanged,
+        findings=pd.concat([students.findings, warnings], ignore_index=True)[list(FINDING_COLUMNS)],
+        no_leaver_check=rules.no_leaver_check,
+    )
+
+
+def rejected(findings: pd.DataFrame) -> pd.DataFrame:
+    """The findings that stop a record."""
+    return findings[findings["code"].map(lambda code: CODES[code].stops).astype(bool)]

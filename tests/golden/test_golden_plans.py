@@ -1,0 +1,87 @@
+"""Documents of a small hand-written school in, the exact plan out; one golden file a feature.
+
+After a wanted change: ``pytest tests/golden --update-golden``, then read the difference.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import pytest
+import yaml
+
+from sims_sync.changes.plan import Rules, make_plan
+from sims_sync.directory.accounts import account_table
+from sims_sync.sims.documents import OPERATIONS
+from sims_sync.sims.reader import read_document
+from sims_sync.students.accounts import accounts_as_they_should_be
+from sims_sync.students.validation import validate
+
+FEATURES = sorted((Path(__file__).parent / "features").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FEATURES, ids=lambda path: path.stem)
+def test_the_plan_of_this_school_is(path: Path, request: pytest.FixtureRequest) -> None:
+    golden = yaml.safe_load(path.read_text())
+    outcome = planned(golden)
+    if request.config.getoption("--update-golden"):
+        head = path.read_text().partition("\nplan:")[0].rstrip()
+        text = yaml.safe_dump(outcome, sort_keys=False, allow_unicode=True, width=110)
+        path.write_text(f"{head}\n\n{text}")
+    assert outcome == {key: golden.get(key) for key in outcome}
+
+
+def planned(golden: dict[str, Any]) -> dict[str, Any]:
+    """Take a golden file's school through all pure stages."""
+    options = golden.get("options", {})
+    tables = {
+        operation.table: read_document(operation, document(operation, golden["documents"].get(operation.name, [])))
+        for operation in OPERATIONS
+    }
+    validation = validate(tables)
+    transformation = accounts_as_they_should_be(
+        validation.students,
+        tables,
+        effective_date=date(2026, 11, 23),
+        username_policy=options.get("username", "admission_number"),
+        genders=options.get("genders", ["Male", "Female"]),
+    )
+    plan = make_plan(
+        transformation.accounts,
+        account_table(golden.get("accounts", [])),
+        validation.roll,
+        validation.roll_emails,
+        Rules(
+            knows_extension=options.get("extension", True),
+            disable_unlinked=options.get("disable_unlinked", True),
+            ignored_roles=options.get("ignored_roles", ["user"]),
+        ),
+    )
+    found = [validation.findings, transformation.findings, plan.findings]
+    return {
+        "plan": [
+            {
+                key: value
+                for key, value in change.as_document().items()
+                if key not in ("account", "school_identifier") and value is not None
+            }
+            for change in plan.changes
+        ],
+        "unchanged": plan.unchanged,
+        "findings": sorted(f"{row.code}: {row.person_id}" for frame in found for row in frame.itertuples(index=False)),
+    }
+
+
+def document(operation: Any, rows: list[dict[str, Any]]) -> bytes:
+    """A SIMS document of these rows."""
+    body = "".join(
+        f"<{operation.row}>"
+        + "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in row.items())
+        + f"</{operation.row}>"
+        for row in rows
+    )
+    prolog = '<?xml version="1.0" encoding="iso-8859-1" standalone="yes"?>'
+    return f"{prolog}<{operation.root}>{body}</{operation.root}>".encode("iso-8859-1", "xmlcharrefreplace")
