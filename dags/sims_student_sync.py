@@ -1,0 +1,57 @@
+"""One DAG for each school of ``schools.yaml``: the students on roll in SIMS become accounts in the school's directory.
+
+Wiring only; the tasks are in ``sims_sync.airflow.tasks``. A school whose configuration is wrong is left out here and
+shows as an import error of ``sims_student_sync_errors.py``, so that the others run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import pendulum
+from airflow.sdk import DAG, CronTriggerTimetable, dag, get_parsing_context
+
+from sims_sync.airflow import tasks
+from sims_sync.airflow.parameters import PARAMETERS
+from sims_sync.airflow.settings import DEFAULT_ARGS, RUN_TIMEOUT, dag_doc
+from sims_sync.config import ConfigError, School, load_schools
+
+
+def school_dag(school: School) -> DAG:
+    """The DAG of one school."""
+
+    @dag(
+        dag_id=school.dag_id,
+        dag_display_name=f"{school.name}: SIMS student sync",
+        description=f"Students on roll in the SIMS of {school.name} become accounts in its directory.",
+        doc_md=dag_doc(school),
+        schedule=CronTriggerTimetable(school.cron, timezone=school.timezone),
+        start_date=pendulum.datetime(2026, 1, 1, tz=school.timezone),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=RUN_TIMEOUT,
+        default_args=DEFAULT_ARGS,
+        params=PARAMETERS,
+        tags=["sims-sync", f"la:{school.la}", *(["no modules"] if not school.synchronised else [])],
+    )
+    def sims_student_sync() -> None:
+        extracted = tasks.extract(school.id)
+        validated = tasks.validate(school.id, extracted)
+        transformed = tasks.transform(school.id, validated)
+        planned = tasks.plan(school.id, transformed)
+        approved = tasks.approve(school.id, planned)
+        loaded = tasks.load(school.id, approved)
+        disabled = tasks.disable_leavers(school.id, loaded)
+        reported = tasks.report(school.id)
+        # A teardown runs whatever happened; without `on_failure_fail_dagrun`, for with it the teardown alone would be
+        # the leaf that decides the run's state, and a failed `extract` would leave the run green.
+        disabled >> reported.as_teardown()
+
+    return sims_student_sync()
+
+
+with contextlib.suppress(ConfigError):  # sims_student_sync_errors.py raises it
+    wanted = get_parsing_context().dag_id
+    for school in load_schools()[0].values():
+        if wanted in (None, school.dag_id):
+            school_dag(school)

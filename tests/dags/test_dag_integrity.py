@@ -1,0 +1,116 @@
+"""The DAGs as Airflow parses them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+
+from sims_sync.airflow.parameters import PARAMETERS
+from sims_sync.airflow.retries import FaultRetryPolicy
+
+PROJECT = Path(__file__).parents[2]
+DAGS = PROJECT / "dags"
+TASKS = ["extract", "validate", "transform", "plan", "approve", "load", "disable_leavers", "report"]
+
+TWO_SCHOOLS_AND_A_BAD_ONE = """
+schools:
+  - {id: green-abbey, name: Green Abbey, la: "823", estab: "4321", modules: [timetable], username: email}
+  - {id: bad, name: Bad, la: 823, estab: "4321", modules: [timetable], username: email}
+  - {id: no-modules, name: No Modules, la: "823", estab: "4322", modules: [], username: email}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _default_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIMS_SYNC_CONFIG", raising=False)
+
+
+@pytest.fixture
+def dag() -> DAG:
+    bag = DagBag(DAGS)
+    assert bag.import_errors == {}
+    return bag.dags["sims_student_sync__green-abbey"]
+
+
+def test_no_import_errors_and_one_dag_a_school() -> None:
+    bag = DagBag(DAGS)
+    assert bag.import_errors == {}
+    assert [dag_id for dag_id in bag.dags if dag_id.startswith("sims_student_sync__")] == [
+        "sims_student_sync__green-abbey"
+    ]
+
+
+def test_the_edges_are_exactly_these(dag: DAG) -> None:
+    assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == {
+        task: ({after} if after else set()) for task, after in zip(TASKS, [*TASKS[1:], None], strict=True)
+    }
+
+
+def test_report_runs_whatever_happened_and_does_not_decide_the_state_of_the_run(dag: DAG) -> None:
+    report = dag.get_task("report")
+    assert report.is_teardown
+    assert not report.on_failure_fail_dagrun
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_every_task_has_retries_and_a_time_out(dag: DAG, task_id: str) -> None:
+    task = dag.get_task(task_id)
+    assert task.retries == (0 if task_id == "approve" else 3)
+    assert task.execution_timeout
+    assert isinstance(task.retry_policy, FaultRetryPolicy)
+    assert task.doc_md, "the graph view explains each task"
+
+
+def test_the_trigger_form_describes_every_parameter(dag: DAG) -> None:
+    assert set(dag.params) == {"dry_run", "effective_date", "only_person_ids", "allow_older"} == set(PARAMETERS)
+    for name in dag.params:
+        assert PARAMETERS[name].description
+
+
+def test_runs_of_one_school_do_not_overlap(dag: DAG) -> None:
+    assert dag.max_active_runs == 1
+    assert not dag.catchup
+    assert dag.get_task("extract").max_active_tis_per_dag == 1
+
+
+def test_a_bad_school_has_no_dag_and_shows_as_an_import_error_and_the_others_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "schools.yaml"
+    config.write_text(TWO_SCHOOLS_AND_A_BAD_ONE)
+    monkeypatch.setenv("SIMS_SYNC_CONFIG", str(config))
+    bag = DagBag(DAGS)
+    assert set(bag.dags) >= {"sims_student_sync__green-abbey", "sims_student_sync__no-modules"}
+    assert "sims_student_sync__bad" not in bag.dags
+    (error,) = bag.import_errors.values()
+    assert "school bad" in error
+    assert "`la`" in error
+    assert str(config) in error
+
+
+def test_a_worker_builds_only_the_dag_that_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "schools.yaml"
+    config.write_text(TWO_SCHOOLS_AND_A_BAD_ONE)
+    monkeypatch.setenv("SIMS_SYNC_CONFIG", str(config))
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "sims_student_sync__no-modules")
+    bag = DagBag(DAGS / "sims_student_sync.py")
+    assert list(bag.dags) == ["sims_student_sync__no-modules"]
+
+
+def test_parsing_the_dags_imports_nothing_heavy() -> None:
+    heavy = ("pandas", "pandera", "pyarrow", "zeep", "lxml", "numpy", "scim2_models", "faker")
+    code = (
+        "import airflow.sdk, sys; before = set(sys.modules); import runpy;"
+        f"runpy.run_path({str(DAGS / 'sims_student_sync.py')!r});"
+        f"print([name for name in {heavy!r} if name in set(sys.modules) - before])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ, cwd=PROJECT
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"
