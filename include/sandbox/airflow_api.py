@@ -1,0 +1,126 @@
+"""The few calls of Airflow's REST API that a local stack needs: trigger a DAG, follow its run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import requests
+
+FINAL = frozenset({"success", "failed"})
+_SECONDS = 30  # the longest wait for one answer
+
+TaskStates = dict[str, str]
+"""State by task id; a task that nothing has been decided about yet is left out."""
+
+
+class AirflowApi:
+    """Airflow's REST API, as one user.
+
+    :param url: of the API server, without a path.
+    :param alive: called while waiting; raises when what is waited for cannot come any more.
+    """
+
+    def __init__(self, url: str, username: str, password: str, alive: Callable[[], None]) -> None:
+        self.url = url
+        self._login = {"username": username, "password": password}
+        self._alive = alive
+        self._session = requests.Session()
+        self._session.trust_env = False  # loopback goes through no proxy
+
+    def healthy(self) -> bool:
+        """Whether API server, scheduler, DAG processor and triggerer all say that they are well."""
+        try:
+            answer = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=_SECONDS)
+        except requests.ConnectionError:
+            return False
+        return answer.ok and all(part["status"] == "healthy" for part in answer.json().values())
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, run_id: str | None = None) -> str:
+        """Trigger a run, of a DAG that is paused too, and give back its id.
+
+        :param conf: the run's parameters.
+        :raises requests.HTTPError: Airflow refused.
+        """
+        self.unpause(dag_id)
+        body = {"logical_date": None, "conf": dict(conf or {}), **({"dag_run_id": run_id} if run_id else {})}
+        run: str = self._call("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"]
+        return run
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task of a run, and those after it, so that they run again."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [task_id],
+            "include_downstream": True,
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        self._call("POST", f"dags/{dag_id}/clearTaskInstances", body)
+
+    def unpause(self, dag_id: str) -> None:
+        self._call("PATCH", f"dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
+
+    def wait(
+        self,
+        dag_id: str,
+        run_id: str,
+        timeout: float = 300,
+        on_change: Callable[[str, str], None] | None = None,
+    ) -> str:
+        """Wait for the end of a run and give back its state, ``success`` or ``failed``.
+
+        :param on_change: called with task id and state whenever a task has another state than before.
+        :raises TimeoutError: the run goes on for too long; the message has the states of its tasks.
+        """
+        deadline = time.monotonic() + timeout
+        seen: TaskStates = {}
+        while True:
+            run: str = self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"]
+            states = self.task_states(dag_id, run_id)
+            for task, state in states.items():
+                if on_change and seen.get(task) != state:
+                    on_change(task, state)
+            seen = states
+            if run in FINAL:
+                return run
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{dag_id} {run_id} is {run} after {timeout:.0f} s; its tasks: {states}")
+            self._alive()
+            time.sleep(0.3)
+
+    def task_states(self, dag_id: str, run_id: str) -> TaskStates:
+        """The states of a run's tasks, in the order in which they began."""
+        instances = self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        begun = [instance for instance in instances if instance["state"]]
+        begun.sort(key=lambda instance: (instance["start_date"] is None, instance["start_date"] or "", instance["id"]))
+        return {instance["task_id"]: instance["state"] for instance in begun}
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Whether the DAG has been parsed.
+
+        :raises LookupError: it has not, and there are import errors; the message has them.
+        """
+        if self._request("GET", f"dags/{dag_id}").status_code == requests.codes.ok:
+            return True
+        if errors := self.import_errors():
+            raise LookupError(f"The DAG {dag_id} is not there, and these files have errors:\n" + "\n".join(errors))
+        return False
+
+    def import_errors(self) -> list[str]:
+        return [f"{e['filename']}:\n{e['stack_trace']}" for e in self._call("GET", "importErrors")["import_errors"]]
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        answer = self._request(method, path, body)
+        if not answer.ok:
+            raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text[:500]}", response=answer)
+        return answer.json()
+
+    def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> requests.Response:
+        if "Authorization" not in self._session.headers:
+            answer = self._session.post(f"{self.url}/auth/token", json=self._login, timeout=_SECONDS)
+            answer.raise_for_status()
+            self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return self._session.request(method, f"{self.url}/api/v2/{path}", json=body, timeout=_SECONDS)

@@ -1,0 +1,147 @@
+"""``python -m sandbox.demo`` (``make demo``): an invented school, synchronised by the real scheduler, night by night.
+
+Everything lies under ``.demo/`` in the project, which each demo empties first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import requests
+import yaml
+
+from sandbox.demo_output import Output
+from sandbox.processes import ProcessEnded, stop_leftovers
+from sandbox.stack import PROJECT, PortInUse, Stack
+from sims_sync.config import School
+from sims_sync.runs.store import run_folder
+
+FOLDER = PROJECT / ".demo"
+SCHOOL = School(
+    id="green-abbey",
+    name="Green Abbey School",
+    la="823",
+    estab="4321",
+    modules=["timetable"],
+    username="admission_number",
+)
+SEED = 1
+NIGHTS = {"First night": 2, "Second night": 1, "Third night": 0}
+"""Days before today. The first night creates every account; then the school has joiners, leavers, changes and broken
+records, and by the third night one who left is back, whose account the second disabled."""
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NIGHT_SECONDS = 900  # a night that takes longer has failed
+
+
+class DemoRuns(Exception):
+    """Another demo uses the folder."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; 0 when every night succeeded."""
+    options = _parser().parse_args(arguments)
+    output = Output(sys.stdout)
+    for number in _ENDING:
+        signal.signal(number, _interrupt)
+    try:
+        with _own_folder(options.folder) as folder:
+            return _run(folder, options, output)
+    except KeyboardInterrupt:
+        output.line("Interrupted; every process is stopped.")
+        return 130
+    except (DemoRuns, PortInUse, ProcessEnded, TimeoutError, LookupError, requests.RequestException) as error:
+        output.failure(str(error))
+        return 1
+
+
+def _run(folder: Path, options: argparse.Namespace, output: Output) -> int:
+    output.title(f"{SCHOOL.name}: {len(NIGHTS)} nights of the sync, {options.students} invented students")
+    config = folder / "schools.yaml"
+    config.write_text(yaml.safe_dump({"schools": [SCHOOL.model_dump(mode="json", exclude_unset=True)]}))
+    today = datetime.now(ZoneInfo(SCHOOL.timezone)).date()
+    with Stack(folder, schools_config=config, ui_port=options.port, say=output.line) as stack:
+        stack.start_sandbox(SCHOOL.id, students=options.students, seed=SEED, today=today)
+        stack.start_airflow(SCHOOL.dag_id)
+        succeeded = all(_night(stack, output, name, today - timedelta(days=ago)) for name, ago in NIGHTS.items())
+        output.where(stack)
+        if not options.once:
+            output.line("Running until Ctrl-C.")
+            with contextlib.suppress(KeyboardInterrupt):
+                stack.watch()
+    return 0 if succeeded else 1
+
+
+def _night(stack: Stack, output: Output, name: str, effective: date) -> bool:
+    """Run the school's DAG for one night, and show its report."""
+    output.title(f"{name}: the roll of {effective}")
+    began = time.monotonic()
+    run_id = stack.airflow.trigger(
+        SCHOOL.dag_id,
+        {"effective_date": effective.isoformat()},
+        run_id=f"{name.lower().replace(' ', '-')}-{effective}",
+    )
+    state = stack.airflow.wait(SCHOOL.dag_id, run_id, NIGHT_SECONDS, on_change=output.task)
+    output.line(f"The run took {time.monotonic() - began:.0f} s: {state}")
+    report = Path(run_folder(stack.store, SCHOOL.id, run_id)) / "report.json"  # type: ignore[arg-type] # a local store
+    if not report.exists():
+        output.failure(f"There is no report at {report}. The logs of the tasks: {stack.folder / 'airflow' / 'logs'}")
+        return False
+    document = json.loads(report.read_text())
+    output.report(document)
+    return state == "success" and document["outcome"] == "success"
+
+
+@contextlib.contextmanager
+def _own_folder(folder: Path) -> Iterator[Path]:
+    """The demo's folder, empty, and no other demo's while this one runs.
+
+    :raises DemoRuns: another demo runs in it.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoRuns(f"A demo runs already in {folder}: stop it with Ctrl-C first.") from None
+        stop_leftovers(folder)
+        for entry in folder.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        yield folder
+    finally:
+        os.close(lock)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    """The first signal ends the demo; those that come with it (make sends its own) must not end the stopping."""
+    for each in _ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.demo", description="Some nights of the sync, on invented data."
+    )
+    parser.add_argument("--once", action="store_true", help="stop after the last night")
+    parser.add_argument("--students", type=int, default=300, help="how many students the school has (default: 300)")
+    parser.add_argument("--port", type=int, help="of Airflow's UI (default: 8080, or a free one when that is in use)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="emptied first (default: .demo in the project)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
