@@ -1,0 +1,111 @@
+"""A school on loopback: a real SIMS broker, a real directory, and the whole DAG run by Airflow in this process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from sandbox.directory import server as directory_server
+from sandbox.sims import server as sims_server
+from sandbox.sims.database import Database
+from sims_sync.runs.store import run_folder
+
+TODAY = date(2026, 9, 15)
+DAG_ID = "sims_student_sync__green-abbey"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended."""
+
+    state: str
+    tasks: dict[str, str]
+    folder: Path
+    report: dict[str, Any] | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Those of the report that are not zero."""
+        assert self.report
+        return {name: number for name, number in self.report["counts"].items() if number}
+
+    @property
+    def codes(self) -> set[tuple[int | None, str]]:
+        """Person ID and code of all errors and warnings."""
+        assert self.report
+        return {(entry["person_id"], entry["code"]) for entry in self.report["errors"] + self.report["warnings"]}
+
+
+Night = Callable[..., Ran]
+"""Runs the DAG: ``night(effective_date, **parameters)``."""
+
+
+@pytest.fixture(scope="session")
+def _airflow_database() -> None:
+    for command in (["db", "migrate"], ["dags", "reserialize"]):
+        subprocess.run([sys.executable, "-m", "airflow", *command], check=True, capture_output=True)
+
+
+@pytest.fixture
+def sims(tmp_path: Path) -> Database:
+    """The school's SIMS; tests say who is on roll."""
+    database = Database(tmp_path / "sims.sqlite")
+    database.put_school()
+    return database
+
+
+@pytest.fixture
+def broker(sims: Database, connect: Callable[..., None]) -> Iterator[sims_server.Broker]:
+    """The broker that answers for SIMS."""
+    with sims_server.running(sims, username="sync", password="secret") as broker:
+        connect("sims_green_abbey", host=broker.url, login="sync", password="secret")
+        yield broker
+    assert broker.overlaps == 0, "at most one call at a time for a school"
+
+
+@pytest.fixture
+def directory(tmp_path: Path, connect: Callable[..., None]) -> Iterator[directory_server.Running]:
+    """The school's directory."""
+    with directory_server.running(tmp_path / "directory.sqlite", token="token") as directory:
+        connect("directory_green_abbey", host=directory.url, password="token")
+        yield directory
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets an Airflow connection of type http."""
+
+    def connect(connection_id: str, **fields: str) -> None:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{connection_id.upper()}", json.dumps({"conn_type": "http", **fields}))
+
+    return connect
+
+
+@pytest.fixture
+def night(_airflow_database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Night:
+    """Runs the whole DAG, in a database of Airflow's own."""
+    store = tmp_path / "store"
+    monkeypatch.setenv("SIMS_SYNC_STORE", str(store))
+
+    def night(effective_date: date = TODAY, **parameters: Any) -> Ran:
+        dag = DagBag(Path(__file__).parents[2] / "dags").dags[DAG_ID]  # a run's parameters stay in its DAG
+        run = dag.test(run_conf={"effective_date": effective_date.isoformat(), **parameters})
+        folder = Path(str(run_folder(store, "green-abbey", run.run_id)))
+        report = folder / "report.json"
+        return Ran(
+            state=str(run.state),
+            tasks={instance.task_id: str(instance.state) for instance in run.get_task_instances()},
+            folder=folder,
+            report=json.loads(report.read_text()) if report.exists() else None,
+        )
+
+    return night

@@ -1,0 +1,119 @@
+"""A school's nights through Airflow's real scheduler, triggered over its REST API."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.sims.database import Database
+from sandbox.stack import Stack
+from sims_sync.config import DEFAULT_CONFIG
+from sims_sync.runs.stages import STAGES
+from sims_sync.runs.store import run_folder
+
+SCHOOL, DAG_ID = "green-abbey", "sims_student_sync__green-abbey"
+TODAY = date(2026, 9, 15)
+STUDENTS = 60
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    with Stack(folder, schools_config=DEFAULT_CONFIG) as stack:
+        stack.start_sandbox(SCHOOL, students=STUDENTS, seed=3, today=TODAY)
+        stack.start_airflow(DAG_ID)
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def first_night(stack: Stack) -> str:
+    run = stack.airflow.trigger(DAG_ID, {"effective_date": str(TODAY - timedelta(days=1))}, run_id="first-night")
+    assert stack.airflow.wait(DAG_ID, run, 120) == "success"
+    return run
+
+
+def folder_of(stack: Stack, run: str) -> Path:
+    return Path(str(run_folder(stack.store, SCHOOL, run)))
+
+
+def report_of(stack: Stack, run: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((folder_of(stack, run) / "report.json").read_text())
+    return report
+
+
+@pytest.mark.timeout(300)
+def test_a_night_triggered_over_the_rest_api_ends_with_a_report(stack: Stack, first_night: str) -> None:
+    report = report_of(stack, first_night)
+    assert report["outcome"] == "success"
+    assert report["effective_date"] == "2026-09-14"
+    counts = report["counts"]
+    assert counts["created"] > STUDENTS * 0.8
+    fates = ("created", "updated", "unchanged", "rejected", "failed")
+    assert counts["extracted"] == sum(counts[fate] for fate in fates)
+    assert counts["rejected"] == len({error["person_id"] for error in report["errors"]})
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("task", STAGES)
+def test_clearing_any_task_of_a_finished_run_runs_it_and_those_after_it_again(
+    stack: Stack, first_night: str, task: str
+) -> None:
+    before = report_of(stack, first_night)
+    stack.airflow.clear(DAG_ID, first_night, task)
+    assert stack.airflow.wait(DAG_ID, first_night, 120) == "success"
+    after = report_of(stack, first_night)
+    settled = {"created", "updated", "unchanged"}
+    assert {name: number for name, number in after["counts"].items() if name not in settled} == {
+        name: number for name, number in before["counts"].items() if name not in settled
+    }
+    assert after["errors"] == before["errors"]
+    assert after["finished_at"] > before["finished_at"]
+
+
+@pytest.mark.timeout(300)
+def test_clearing_a_task_whose_files_are_gone_says_what_to_clear_instead(stack: Stack, first_night: str) -> None:
+    run = stack.airflow.trigger(DAG_ID, {"effective_date": str(TODAY), "dry_run": True}, run_id="files-gone")
+    assert stack.airflow.wait(DAG_ID, run, 120) == "success"
+    shutil.rmtree(folder_of(stack, run) / "transform")
+    stack.airflow.clear(DAG_ID, run, "plan")
+    assert stack.airflow.wait(DAG_ID, run, 120) == "failed"
+    report = report_of(stack, run)
+    assert report["outcome"] == "failed"
+    assert "Clear the run from `extract`" in report["reason"]
+    stack.airflow.clear(DAG_ID, run, "extract")
+    assert stack.airflow.wait(DAG_ID, run, 120) == "success"
+
+
+@pytest.mark.timeout(300)
+def test_no_personal_data_in_logs_xcom_rendered_fields_or_the_metadata_database(stack: Stack, first_night: str) -> None:
+    run = stack.airflow.trigger(DAG_ID, {"effective_date": str(TODAY)}, run_id="second-night")
+    assert stack.airflow.wait(DAG_ID, run, 120) == "success"
+    sims = Database(stack.folder / "sims.db")
+    columns = {
+        "students": ("forename", "surname"),
+        "emails": ("email_address",),
+        "telephones": ("number",),
+        "addresses": ("street", "postcode"),
+    }
+    values = {
+        str(row[column]).strip().encode()
+        for table, names in columns.items()
+        for row in sims.iterate(table)
+        for column in names
+        if row[column] and len(str(row[column]).strip()) > 4
+    }
+    sims.close()
+    assert len(values) > STUDENTS
+    home = Path(stack.environment["AIRFLOW_HOME"])
+    files = [path for path in [*home.rglob("*"), *stack.folder.glob("*.log")] if path.is_file()]
+    assert len(files) > 20
+    for path in files:
+        content = path.read_bytes()
+        leaked = sum(value in content for value in values)
+        assert leaked == 0, f"{leaked} values of people stand in {path.relative_to(stack.folder)}"

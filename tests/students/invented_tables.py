@@ -1,0 +1,62 @@
+"""SIMS's tables, written row by row. All people, addresses and numbers are invented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+COLUMNS = {
+    "students": ("person_id", "forename", "surname", "gender", "date_of_birth", "admission_number"),
+    "addresses": (
+        "address_id",
+        "apartment",
+        "house_name",
+        "house_number",
+        "street",
+        "district",
+        "town",
+        "county",
+        "postcode",
+        "country",
+    ),
+    "person_addresses": ("person_id", "address_id", "start_date", "end_date", "address_type"),
+    "telephones": ("person_id", "telephone_id", "location", "number", "main", "primary"),
+    "emails": ("person_id", "email_id", "location", "email_address", "main", "primary"),
+    "sen_provisions": ("person_id", "provision_type", "provision_description", "start_date", "end_date"),
+    "free_meals": ("person_id", "start_date", "end_date"),
+}
+
+Row = Mapping[str, str | None]
+
+ADA: Row = {
+    "person_id": "2447",
+    "forename": "Ada",
+    "surname": "Archer",
+    "gender": "Female",
+    "date_of_birth": "2014-05-06T00:00:00",
+    "admission_number": "004604",
+}
+ADAS_EMAIL: Row = {
+    "person_id": "2447",
+    "email_id": "1",
+    "location": "H",
+    "email_address": "ada@example.org",
+    "primary": "T",
+}
+
+
+def sims_tables(**rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
+    """The seven tables; without further words the student Ada with one Primary email of type H."""
+    given: dict[str, Sequence[Row]] = {"students": [ADA], "emails": [ADAS_EMAIL], **rows}
+    return {
+        name: pd.DataFrame(
+            [{column: row.get(column) for column in columns} for row in given.get(name, ())], columns=list(columns)
+        ).astype("str")
+        for name, columns in COLUMNS.items()
+    }
+
+
+def of_ada(*rows: Row) -> list[Row]:
+    """These rows as Ada's."""
+    return [{"person_id": "2447", **row} for row in rows]
