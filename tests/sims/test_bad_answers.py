@@ -5,11 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pytest
+from scripted_sims import Script, envelope, fault
 
-from conftest import envelope, fault
 from sims_sync.errors import (
     CredentialsRefused,
     PermissionMissing,
@@ -19,9 +18,6 @@ from sims_sync.errors import (
 )
 from sims_sync.sims.client import SimsClient
 from sims_sync.sims.documents import OPERATIONS, PERMISSIONS
-
-if TYPE_CHECKING:
-    from conftest import Script
 
 TODAY = date(2026, 11, 23)
 STUDENTS = OPERATIONS[0]
@@ -79,7 +75,7 @@ def test_a_server_that_says_nothing_is_transient(script: Script, client: SimsCli
 
 
 def test_an_answer_that_trickles_is_transient_after_the_time_of_a_call(script: Script, client: SimsClient) -> None:
-    script.send_slowly(envelope("GetXmlStudents", DOCUMENT) * 20, 0.02)
+    script.send_slowly(envelope("GetXmlStudents", DOCUMENT) * 20, 0.01)
     assert isinstance(fault_of(client), TransientFault)
 
 
@@ -94,7 +90,8 @@ def test_http_5xx_is_transient_and_retry_after_is_honoured(script: Script, clien
 
 def test_a_connection_cut_at_any_byte_is_no_document(script: Script, client: SimsClient) -> None:
     body = envelope("GetXmlStudents", DOCUMENT)
-    for cut in range(0, len(body) + 60, 10):
+    script.send(body)
+    for cut in range(0, script.length, 10):
         script.send(body, cut=cut)
         assert isinstance(fault_of(client), (TransientFault, UnexpectedAnswer))
 

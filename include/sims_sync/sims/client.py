@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 from lxml import etree
+from urllib3.exceptions import HTTPError
 from zeep import Client, Settings
 from zeep.exceptions import Error as ZeepError
 from zeep.exceptions import Fault, XMLSyntaxError
@@ -111,7 +112,7 @@ class SimsClient:
             return self._soap_fault(operation, error)
         if isinstance(error, _NotReceived):
             return self._not_received(operation, error)
-        if isinstance(error, requests.RequestException):
+        if isinstance(error, (requests.RequestException, HTTPError)):
             return TransientFault(
                 f"{operation.name}: SIMS (connection {self._connection_name}) gave no answer: {type(error).__name__}.",
                 advice="Check that the broker is up, and the host of the connection.",
@@ -186,12 +187,15 @@ class _BoundedTransport(Transport):
         timeout = (CONNECT_SECONDS, self._read_seconds)
         with self.session.post(address, data=message, headers=headers, timeout=timeout, stream=True) as response:
             content = bytearray()
-            for chunk in response.iter_content(_CHUNK):
+            # read1 gives what has come; iter_content would wait for a whole chunk, however slowly it trickles in.
+            while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 content += chunk
                 if len(content) > self._max_bytes:
                     raise _NotReceived(f"more than the {self._max_bytes // 2**20} MB allowed", passes=False)
                 if time.monotonic() > deadline:
                     raise _NotReceived(f"no whole answer within {self._call_seconds:.0f} s", passes=True)
+            if response.raw.length_remaining:
+                raise _NotReceived("an answer that was cut short", passes=True)
             response._content = bytes(content)  # as requests itself does when a body is read
         if response.status_code != requests.codes.ok and b"Envelope" not in content:
             status = response.status_code
