@@ -29,7 +29,7 @@ demo: $(RUN_PINS) ## the sync on invented schools, with Airflow's UI, until Ctrl
 
 .PHONY: test
 test: $(DEV_PINS) ## all tests (ARGS= for pytest: make test ARGS="tests/students -x")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: lint types imports requirements-check ## everything that is checked without running it

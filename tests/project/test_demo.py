@@ -19,7 +19,7 @@ import pytest
 
 from sandbox.demo_output import Output
 
-NIGHTS_SECONDS = 240
+NIGHTS_SECONDS = 500
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The launcher of a local stack, with Airflow's real scheduler and a DAG of its own."""
+"""The launcher of a local stack: what it starts, it stops."""
 
 from __future__ import annotations
 
@@ -13,61 +13,6 @@ import pytest
 
 from sandbox.processes import ProcessEnded, Processes, free_port, stop_leftovers
 from sandbox.stack import PortInUse, Stack
-
-DAG_FILE = """
-from airflow.sdk import dag, task
-
-@dag(schedule="@daily", params={"word": "none"})
-def tiny():
-    @task
-    def say(params=None):
-        print(params["word"])
-
-    @task
-    def break_down(params=None):
-        if params["word"] == "break":
-            raise ValueError("as asked")
-
-    say() >> break_down()
-
-tiny()
-"""
-
-
-@pytest.mark.timeout(180)
-def test_a_run_triggered_over_rest_goes_through_the_real_scheduler(tmp_path: Path) -> None:
-    dags = tmp_path / "dags"
-    dags.mkdir()
-    (dags / "tiny.py").write_text(DAG_FILE)
-    schools = tmp_path / "schools.yaml"
-    schools.write_text("schools: []\n")
-    lines: list[str] = []
-    with Stack(tmp_path / "stack", schools_config=schools, dags=dags, say=lines.append) as stack:
-        stack.start_airflow("tiny")
-        changes: list[tuple[str, str]] = []
-        run = stack.airflow.trigger("tiny", {"word": "hello"}, run_id="night-1")
-        state = stack.airflow.wait("tiny", run, 60, on_change=lambda *change: changes.append(change))
-        assert (run, state) == ("night-1", "success")
-        assert changes[-1] == ("break_down", "success")
-        assert stack.airflow.task_states("tiny", run) == {"say": "success", "break_down": "success"}
-
-        broken = stack.airflow.trigger("tiny", {"word": "break"})
-        assert stack.airflow.wait("tiny", broken, 60) == "failed"
-        assert stack.airflow.import_errors() == []
-    assert lines[-1] == "Stopping every process"
-    assert _processes_of(stack.folder) == []
-
-
-def _processes_of(folder: Path) -> list[str]:
-    """The processes, anywhere, whose Airflow lives in this folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("AIRFLOW_HOME", "").startswith(str(folder)):
-                found.append(f"{process.pid} {process.name()} {process.status()}")
-        except psutil.Error:
-            continue
-    return found
 
 
 def test_a_process_that_dies_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:

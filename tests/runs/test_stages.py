@@ -63,6 +63,13 @@ def test_files_that_are_gone_say_to_clear_from_extract(files: RunFiles) -> None:
         files.open("transform")
 
 
+def test_a_stage_whose_files_are_gone_is_not_found(files: RunFiles) -> None:
+    files.save("transform", {"accounts": TABLE}, counts={})
+    assert files.find("transform")
+    (files.folder / "transform" / "accounts.parquet").unlink()
+    assert files.find("transform") is None
+
+
 def test_a_stage_that_begins_again_forgets_itself_and_what_came_after(files: RunFiles) -> None:
     for stage in ("extract", "validate", "transform"):
         files.save(stage, {}, counts={})

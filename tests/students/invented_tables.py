@@ -60,3 +60,14 @@ def sims_tables(**rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
 def of_ada(*rows: Row) -> list[Row]:
     """These rows as Ada's."""
     return [{"person_id": "2447", **row} for row in rows]
+
+
+def email(email_id: str, location: str, value: str | None = None, **marks: str) -> Row:
+    """A row of emails; without further words its address is one of example.org."""
+    address = f"mail{email_id}@example.org" if value is None else value
+    return {"email_id": email_id, "location": location, "email_address": address, **marks}
+
+
+def period(start: str | None = None, end: str | None = None, **fields: str) -> Row:
+    """A row of meals or SEN provisions."""
+    return {"start_date": start, "end_date": end, **fields}

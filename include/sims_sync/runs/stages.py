@@ -139,8 +139,11 @@ class RunFiles:
         )
 
     def find(self, stage: str) -> StageOutput | None:
-        """A stage's output, or nothing where the stage has not finished."""
-        return self.open(stage) if (self.folder / f"{stage}.json").exists() else None
+        """A stage's output, or nothing where the stage has not finished, or files of it are gone."""
+        if not (self.folder / f"{stage}.json").exists():
+            return None
+        output = self.open(stage)
+        return output if all((self.folder / stage / name).exists() for name in output.files) else None
 
 
 def _serialised(name: str, value: Any) -> tuple[str, bytes]:
