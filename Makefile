@@ -37,7 +37,7 @@ check: lint types imports requirements-check ## everything that is checked witho
 .PHONY: lint
 lint: $(DEV_PINS) ## style and layout of the code
 	@echo "Checking style and layout (ruff)"
-	@$(BIN)/ruff check --quiet $(PYTHON_FILES)
+	@$(BIN)/ruff check --no-cache --quiet $(PYTHON_FILES)
 	@$(BIN)/ruff format --quiet --check $(PYTHON_FILES)
 
 .PHONY: types
@@ -52,7 +52,7 @@ imports: $(DEV_PINS) ## that imports go one way
 
 .PHONY: format
 format: $(DEV_PINS) ## lay out the code, and correct what can be corrected safely
-	@$(BIN)/ruff check --fix-only $(PYTHON_FILES)
+	@$(BIN)/ruff check --no-cache --fix-only $(PYTHON_FILES)
 	@$(BIN)/ruff format $(PYTHON_FILES)
 
 # A pin for every Python from 3.11 on and every platform. uv's configuration and find-links of this machine stay out.

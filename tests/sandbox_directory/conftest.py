@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import requests
-from stock import stock_server
 
 from sandbox.directory.server import running
+from stock import stock_server
 
 TOKEN = "directory-token"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import requests
+
 from stock import STUDENT_EXTENSION
 
 
