@@ -59,6 +59,8 @@ def three_nights(sims: Database, night: Night, users: Callable[[], list[dict[str
     sims.rejoin(114, WEDNESDAY)
     third = night(WEDNESDAY)
     assert third.counts == {"extracted": 14, "updated": 1, "enabled": 1, "unchanged": 13}
+    assert third.report
+    assert len(third.report["notes"]) == (0 if extension else 1), "the report says so, once"
     assert all(user["active"] for user in users() if user.get("externalId"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 from sandbox.directory.server import Running
 from sandbox.sims.database import Database
+from sandbox.sims.server import Broker
+from sims_sync.config import DEFAULT_CONFIG
 
 EXTENSION = "urn:sims-sync:scim:schemas:extension:student:1.0:User"
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 9, 14), date(2026, 9, 15), date(2026, 9, 16)
@@ -185,3 +188,42 @@ def test_a_date_after_today_is_refused_unless_dry_run(sims: Database, directory:
     assert ran.state == "failed"
     assert ran.tasks["extract"] == "failed"
     assert night(date(2099, 9, 1), dry_run=True).state == "success"
+
+
+def test_a_school_with_no_module_is_skipped_visibly_with_that_reason(
+    broker: Broker, directory: Running, night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "schools.yaml"
+    config.write_text(DEFAULT_CONFIG.read_text().replace("[timetable]", "[]"))
+    monkeypatch.setenv("SIMS_SYNC_CONFIG", str(config))
+    ran = night(MONDAY)
+    assert ran.state == "success"
+    assert set(ran.tasks.values()) == {"skipped"}
+    assert "no platform module" in (ran.folder / "extract.ended.json").read_text()
+    assert broker.calls == []
+    assert directory.requests == []
+
+
+def test_two_accounts_with_one_person_id_are_left_alone(sims: Database, directory: Running, night: Night) -> None:
+    sims.put_student(101)
+    sims.put_student(102)
+    for name in ("first", "second"):
+        directory.put_user({"userName": name, "externalId": "101", "roles": [{"value": "student"}], "active": True})
+    ran = night(MONDAY)
+    assert ran.counts == {"extracted": 2, "created": 1, "rejected": 1}
+    assert ran.codes == {(101, "duplicate_account")}
+    assert all(user["active"] for user in directory.users())
+
+
+def test_an_earlier_attempt_that_got_through_is_found_and_makes_no_duplicate(
+    sims: Database, directory: Running, night: Night
+) -> None:
+    sims.put_student(101)
+    plan = night(MONDAY, dry_run=True)
+    assert plan.counts["created"] == 1
+    directory.put_user(
+        {"userName": "000101", "externalId": "101", "roles": [{"value": "student"}], "name": {"givenName": "Robin"}}
+    )
+    ran = night(MONDAY)
+    assert ran.counts == {"extracted": 1, "updated": 1}
+    assert len(directory.users()) == 1

@@ -64,7 +64,7 @@ def report_run(run: Run, context: Any) -> dict[str, Any]:
         started_at=context["dag_run"].start_date,
         finished_at=datetime.now(UTC),
     )
-    document = build_report(facts, counts, findings, since)
+    document = build_report(facts, counts, findings, since, _notes(outputs))
     store.write(run.files.folder / "errors.csv", errors_csv(document))
     store.write(run.files.folder / "report.json", store.as_json(document))
     log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in counts.items()))
@@ -89,6 +89,16 @@ def _outcome(run: Run, states: dict[str, str]) -> tuple[Outcome, str]:
         return "dry_run", "nothing was written"
     skipped = run.files.ended("disable_leavers")
     return "success", skipped[1] if skipped else ""
+
+
+def _notes(outputs: dict[str, StageOutput]) -> list[str]:
+    """What a reader must know of the whole run, once."""
+    if "plan" in outputs and not outputs["plan"].facts["knows_extension"]:
+        return [
+            "The directory does not know the student extension: admission number, date of birth, free school meals, "
+            "gender, email preference and SEN information are not written."
+        ]
+    return []
 
 
 def _findings(outputs: dict[str, StageOutput]) -> pd.DataFrame:

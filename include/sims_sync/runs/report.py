@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -92,9 +92,17 @@ def failure_key(finding: Any) -> str:
 
 
 def build_report(
-    facts: RunFacts, counts: Mapping[str, int], findings: pd.DataFrame, since: Mapping[str, str]
+    facts: RunFacts,
+    counts: Mapping[str, int],
+    findings: pd.DataFrame,
+    since: Mapping[str, str],
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The document ``report.json``."""
+    """The document ``report.json``.
+
+    :param since: since when records fail, by :func:`failure_key`.
+    :param notes: what a reader must know of the whole run.
+    """
     entries = [_entry(row, since) for row in findings.itertuples(index=False)]
     return {
         "school": facts.school,
@@ -102,6 +110,7 @@ def build_report(
         "effective_date": facts.effective_date.isoformat() if facts.effective_date else None,
         "outcome": facts.outcome,
         "reason": facts.reason,
+        "notes": list(notes),
         "counts": dict(counts),
         "errors": [entry for entry in entries if CODES[entry["code"]].stops],
         "warnings": [entry for entry in entries if not CODES[entry["code"]].stops],
