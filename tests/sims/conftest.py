@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -28,13 +30,11 @@ def script() -> Iterator[Script]:
                 script.requests.append(self.rfile.read(length))
                 script.at_once += 1
                 script.most_at_once = max(script.most_at_once, script.at_once)
-            try:
+            time.sleep(script.pause)
+            with lock:
+                script.at_once -= 1  # before the answer: after it, the client's next call races with this line
+            with contextlib.suppress(OSError):  # the client may hang up
                 script.answer(self)
-            except OSError:
-                return  # the client has hung up
-            finally:
-                with lock:
-                    script.at_once -= 1
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True

@@ -19,6 +19,7 @@ class Script:
     answer: Answer = lambda handler: None
     requests: list[bytes] = field(default_factory=list)
     length: int = 0
+    pause: float = 0.0
     at_once: int = 0
     most_at_once: int = 0
 

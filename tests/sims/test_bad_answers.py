@@ -157,7 +157,8 @@ def test_an_answer_over_the_size_limit_is_refused_before_it_is_read_whole(script
 
 
 def test_calls_never_overlap(script: Script, client: SimsClient) -> None:
-    script.send_slowly(envelope("GetXmlStudents", DOCUMENT), 0.0002)
+    script.send(envelope("GetXmlStudents", DOCUMENT))
+    script.pause = 0.05
     threads = [threading.Thread(target=client.fetch, args=(STUDENTS, TODAY)) for _ in range(4)]
     for thread in threads:
         thread.start()
