@@ -88,6 +88,16 @@ def test_http_5xx_is_transient_and_retry_after_is_honoured(script: Script, clien
     assert len(script.requests) == 1
 
 
+@pytest.mark.parametrize(("header", "expected"), [("nonsense", None), ("Thu, 01 Jan 2026 00:00:00 GMT", 0)])
+def test_a_retry_after_that_is_no_time_or_past_is_no_wait(
+    script: Script, client: SimsClient, header: str, expected: float | None
+) -> None:
+    script.send(b"", status="503 Busy", headers=f"Retry-After: {header}\r\n")
+    error = fault_of(client)
+    assert isinstance(error, TransientFault)
+    assert error.retry_after == expected
+
+
 def test_a_connection_cut_at_any_byte_is_no_document(script: Script, client: SimsClient) -> None:
     body = envelope("GetXmlStudents", DOCUMENT)
     script.send(body)

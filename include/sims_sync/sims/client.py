@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date
 from importlib import resources
 from typing import Any
 
 import requests
 from lxml import etree
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.util.retry import Retry
 from zeep import Client, Settings
 from zeep.exceptions import Error as ZeepError
 from zeep.exceptions import Fault, XMLSyntaxError
@@ -219,10 +219,7 @@ def _is_name(code: Any) -> bool:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
     try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+        return Retry().get_retry_after(response.raw)
+    except InvalidHeader:
         return None
