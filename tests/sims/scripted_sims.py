@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socketserver
 import time
 from collections.abc import Callable
@@ -35,6 +36,33 @@ class Script:
         whole = "\r\n".join(lines).encode() + b"\r\n" + body
         self.length = len(whole)
         self.answer = lambda handler: handler.wfile.write(whole[:cut])
+
+    def send_documents(self, documents: dict[str, str]) -> None:
+        """Answer each operation with its document."""
+
+        def answer(handler: socketserver.StreamRequestHandler) -> None:
+            operation = self.operations[-1]
+            self.send(envelope(operation, documents[operation]))
+            sent, self.answer = self.answer, answer
+            sent(handler)
+
+        self.answer = answer
+
+    @property
+    def operations(self) -> list[str]:
+        """The operations that were called, in order."""
+        return [re.findall(rb"<[a-z0-9]+:(GetXml\w+)", request)[0].decode() for request in self.requests]
+
+    def send_header_slowly(self, pause: float) -> None:
+        """A header that never ends."""
+
+        def answer(handler: socketserver.StreamRequestHandler) -> None:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            for _ in range(int(5 / pause)):
+                handler.wfile.write(b"x")
+                time.sleep(pause)
+
+        self.answer = answer
 
     def send_slowly(self, body: bytes, pause: float) -> None:
         """Answer byte by byte."""

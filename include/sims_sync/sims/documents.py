@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_ADDRESS_DETAILS = "All People -> Address Details -> View (All)"
+_ADDITIONAL_INFORMATION = "Students -> Additional Information -> View (All)"
+_BASIC_DETAILS = "Students -> Basic Details -> View (All)"
+_ETHNIC_CULTURAL = "Students -> Ethnic/Cultural -> View (All)"
+_RECORD = "Students -> Record -> View"
+_REGISTRATION = "Students -> Registration -> View (All)"
+_WELFARE = "Students -> Welfare -> View (All)"
+
 PERMISSIONS = (
-    "All People -> Address Details -> View (All)",
-    "Students -> Additional Information -> View (All)",
-    "Students -> Basic Details -> View (All)",
-    "Students -> Ethnic/Cultural -> View (All)",
-    "Students -> Record -> View",
-    "Students -> Registration -> View (All)",
-    "Students -> Welfare -> View (All)",
+    _ADDRESS_DETAILS,
+    _ADDITIONAL_INFORMATION,
+    _BASIC_DETAILS,
+    _ETHNIC_CULTURAL,
+    _RECORD,
+    _REGISTRATION,
+    _WELFARE,
 )
 """What the SIMS user needs (SPEC section 10)."""
 
@@ -29,6 +37,8 @@ class Operation:
     :param table: the table that the document is read into.
     :param columns: the elements of a row that are read, and the columns that they become; others are not stored.
     :param dated: whether the call takes the effective date.
+    :param permissions: those of :data:`PERMISSIONS` that it needs. SIMS does not say which call needs which: this is
+        the likely mapping, told only when a fault does not name the permission itself.
     """
 
     name: str
@@ -37,6 +47,7 @@ class Operation:
     table: str
     columns: Mapping[str, str] = field(repr=False)
     dated: bool = True
+    permissions: tuple[str, ...] = ()
 
 
 SCHOOL = Operation(
@@ -57,6 +68,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "DOB": "date_of_birth",
             "AdmissionNumber": "admission_number",
         },
+        permissions=(_BASIC_DETAILS, _ETHNIC_CULTURAL, _RECORD, _REGISTRATION),
     ),
     Operation(
         "GetXmlAddresses",
@@ -76,6 +88,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "Country": "country",
         },
         dated=False,
+        permissions=(_ADDRESS_DETAILS,),
     ),
     Operation(
         "GetXmlPersonAddresses",
@@ -89,6 +102,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "EndDate": "end_date",
             "AddressType": "address_type",
         },
+        permissions=(_ADDRESS_DETAILS,),
     ),
     Operation(
         "GetXmlPersonTelephones",
@@ -103,6 +117,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "Main": "main",
             "Primary": "primary",
         },
+        permissions=(_ADDRESS_DETAILS,),
     ),
     Operation(
         "GetXmlPersonEmails",
@@ -117,6 +132,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "Main": "main",
             "Primary": "primary",
         },
+        permissions=(_ADDRESS_DETAILS,),
     ),
     Operation(
         "GetXmlSENProvisions",
@@ -130,6 +146,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "StartDate": "start_date",
             "EndDate": "end_date",
         },
+        permissions=(_ADDITIONAL_INFORMATION,),
     ),
     Operation(
         "GetXmlFreeMeals",
@@ -137,6 +154,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "FreeMeal",
         "free_meals",
         {"PersonID": "person_id", "StartDate": "start_date", "EndDate": "end_date"},
+        permissions=(_WELFARE,),
     ),
 )
 """The calls of an extract after that for the school, in their order."""

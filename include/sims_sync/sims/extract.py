@@ -9,10 +9,11 @@ from datetime import date
 
 import pandas as pd
 
-from sims_sync.errors import RollRefused, UnexpectedAnswer
+from sims_sync.errors import RollRefused
 from sims_sync.sims.client import SimsClient
 from sims_sync.sims.documents import OPERATIONS, SCHOOL, Operation
 from sims_sync.sims.reader import read_document
+from sims_sync.sims.school import SchoolIdentity, check_school
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,10 @@ class Extract:
 
     :param documents: the bytes of each operation's document.
     :param tables: each document's rows, by table (``documents.OPERATIONS``).
+    :param school: the school that SIMS says it is of.
     """
 
+    school: SchoolIdentity
     documents: dict[str, bytes] = field(default_factory=dict, repr=False)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
 
@@ -36,8 +39,9 @@ def extract(client: SimsClient, la: str, estab: str, effective_date: date) -> Ex
     :raises RollRefused: it is another school's SIMS (then no student is read), there are no students, or not one email
         address in the whole document.
     """
-    extracted = Extract()
-    check_school(_fetched(client, SCHOOL, effective_date, extracted), la, estab)
+    school = client.school()
+    check_school(school, la, estab, connection_name=client.connection_name)
+    extracted = Extract(school, documents={SCHOOL.name: school.document})
     for operation in OPERATIONS:
         table = _fetched(client, operation, effective_date, extracted)
         extracted.tables[operation.table] = table
@@ -52,22 +56,6 @@ def extract(client: SimsClient, la: str, estab: str, effective_date: date) -> Ex
                 advice="Check in SIMS what the user of the connection may see.",
             )
     return extracted
-
-
-def check_school(school: pd.DataFrame, la: str, estab: str) -> None:
-    """A crossed connection would disable a whole school.
-
-    :param school: the row of GetXmlSchool.
-    :raises RollRefused: it is not the school that is configured.
-    """
-    if len(school) != 1:
-        raise UnexpectedAnswer(f"{SCHOOL.name}: expected one school, and SIMS sent {len(school)}.")
-    row = school.iloc[0]
-    if (row["la"], row["estab"]) != (la.strip(), estab.strip()):
-        raise RollRefused(
-            f"SIMS answers for the school {row['la']}/{row['estab']}, but {la}/{estab} is configured.",
-            advice="Correct the connection, or `la` and `estab` in schools.yaml.",
-        )
 
 
 def _fetched(client: SimsClient, operation: Operation, effective_date: date, extracted: Extract) -> pd.DataFrame:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from lxml import etree
 
 from sims_sync.errors import UnexpectedAnswer
 from sims_sync.sims.documents import Operation
+from sims_sync.sims.prolog import NotXml, described, ends_early, no_xml, root_of
+
+_CHUNK = 2**16
 
 
 def read_document(operation: Operation, document: bytes) -> pd.DataFrame:
@@ -20,24 +22,28 @@ def read_document(operation: Operation, document: bytes) -> pd.DataFrame:
 
     :param document: as it came: its prolog names the encoding.
     :returns: the columns of the operation, all ``str``; the order of rows is that of the document.
-    :raises UnexpectedAnswer: it is no XML, is cut short, declares a DTD, or has another root element.
+    :raises UnexpectedAnswer: it is no XML, is cut short, has a DTD, or has another root element.
     """
     try:
-        rows = list(_rows(operation, document))
-    except (etree.XMLSyntaxError, LookupError) as error:
-        line, column = getattr(error, "position", (0, 0))
-        raise _unexpected(operation, f"text that is no XML from line {line}, column {column} on") from None
-    columns = list(operation.columns.values())
-    return pd.DataFrame(rows, columns=columns, dtype="str")
+        if (root := root_of(document)) != operation.root:
+            raise NotXml(described(root))
+        places = {element: place for place, element in enumerate(operation.columns)}
+        rows = [_values(element, places) for element in _children(operation, document) if element.tag == operation.row]
+    except NotXml as came:
+        raise UnexpectedAnswer(
+            f"{operation.name}: expected a document <{operation.root}>, and SIMS sent {came}.",
+            advice="Clear the task to ask again; if it stays so, ask the support of the school's SIMS broker.",
+        ) from None
+    return pd.DataFrame(rows, columns=list(operation.columns.values()), dtype="str")
 
 
-def _rows(operation: Operation, document: bytes) -> Iterator[list[str | None]]:
-    places = {element: place for place, element in enumerate(operation.columns)}
-    # No DTD, no entity and no external reference is processed; libxml2's own guards against bombs stay on, and the
-    # size of the whole is limited where it is received.
-    events = etree.iterparse(
-        io.BytesIO(document),
-        events=("start", "end"),
+def _children(operation: Operation, document: bytes) -> Iterator[etree._Element]:
+    """The root's children, each dropped from the tree soon after."""
+    # The guards of libxml2 against bombs stay on; the size of the whole is limited where it is received. Events for
+    # the rows, let alone for each element, take as long as the parsing itself, so the tree is looked at instead.
+    parser = etree.XMLPullParser(
+        events=("start",),
+        tag=operation.root,
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
@@ -45,42 +51,29 @@ def _rows(operation: Operation, document: bytes) -> Iterator[list[str | None]]:
         remove_comments=True,
         remove_pis=True,
     )
-    depth = 0
-    root = None
-    for event, element in events:
-        if event == "start":
+    root: etree._Element | None = None
+    try:
+        for start in range(0, len(document), _CHUNK):
+            parser.feed(document[start : start + _CHUNK])
             if root is None:
-                root = element
-                _check_root(operation, root)
-            depth += 1
-            continue
-        depth -= 1
-        if depth == 1:
-            if element.tag == operation.row:
-                yield _row(element, places)
-            element.clear()
-            while element.getprevious() is not None:
-                del element.getparent()[0]
+                root = next((element for _, element in parser.read_events() if etree.iselement(element)), None)
+            if root is not None:
+                yield from list(root)[:-1]  # the last one may not be whole yet
+                del root[:-1]
+    except (etree.XMLSyntaxError, LookupError) as error:
+        raise no_xml(error) from None
+    try:
+        parser.close()
+    except etree.XMLSyntaxError:
+        raise ends_early(document) from None
+    if root is not None:
+        yield from root
 
 
-def _row(element: etree._Element, places: dict[str, int]) -> list[str | None]:
+def _values(row: etree._Element, places: Mapping[str, int]) -> list[str | None]:
     values: list[str | None] = [None] * len(places)
-    for child in element:
-        place = places.get(child.tag)
-        if place is not None and values[place] is None and child.text:
-            values[place] = child.text.strip() or None
+    for child in row.iterchildren(*places):
+        place = places[child.tag]
+        if values[place] is None and (text := child.text):
+            values[place] = text.strip() or None
     return values
-
-
-def _check_root(operation: Operation, root: etree._Element) -> None:
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise _unexpected(operation, "a document with a DTD, which is never processed")
-    if root.tag != operation.root:
-        raise _unexpected(operation, f"<{etree.QName(root).localname[:40]}>")
-
-
-def _unexpected(operation: Operation, came: str) -> UnexpectedAnswer:
-    return UnexpectedAnswer(
-        f"{operation.name}: expected a document <{operation.root}>, and SIMS sent {came}.",
-        advice="Clear the task to ask again; if it stays so, ask the support of the school's SIMS broker.",
-    )

@@ -1,0 +1,77 @@
+"""What an XML document is, told from its beginning: nothing behind the name of the root element is looked at."""
+
+from __future__ import annotations
+
+import re
+
+from lxml import etree
+
+_PIECE = 2**12
+_HTML = re.compile(rb"<(!doctype\s+)?html\b", re.IGNORECASE)
+
+
+class NotXml(Exception):
+    """It is no XML that may be read; the text says what it is instead, without any value of it."""
+
+
+def root_of(content: bytes) -> str:
+    """The name of the root element, as lxml writes it (``{namespace}name``).
+
+    A DTD is refused where it begins, before anything that it declares is known to the parser (SPEC section 2).
+
+    :raises NotXml: it is no XML, ends before the root element, or has a DTD.
+    """
+    if not content.strip():
+        raise NotXml("nothing")
+    parser = etree.XMLParser(
+        target=_Beginning(),  # type: ignore[arg-type] # the stubs ask for methods that lxml does not
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+    )
+    try:
+        for start in range(0, len(content), _PIECE):
+            parser.feed(content[start : start + _PIECE])
+    except _Root as root:
+        return str(root)
+    except (etree.XMLSyntaxError, LookupError, NotXml) as error:
+        if _HTML.search(content[:_PIECE]):
+            raise NotXml("an HTML page") from None
+        raise error if isinstance(error, NotXml) else no_xml(error) from None
+    raise ends_early(content)
+
+
+def described(root: str) -> str:
+    """A root element, in words for a message."""
+    name = etree.QName(root)
+    if name.localname.lower() == "html":
+        return "an HTML page"
+    return f"<{name.localname[:40]}>{' of an XML namespace' if name.namespace else ''}"
+
+
+def no_xml(error: Exception) -> NotXml:
+    """What a parser's error says that may be told: the place, not the text."""
+    line, column = getattr(error, "position", (0, 0))
+    return NotXml(f"text that is no XML from line {line}, column {column} on")
+
+
+def ends_early(content: bytes) -> NotXml:
+    """The document was cut short."""
+    return NotXml(f"XML that ends early, at byte {len(content)}")
+
+
+class _Root(Exception):
+    """The name of the root element: parsing ends here."""
+
+
+class _Beginning:
+    """Called by the parser; the first call ends it."""
+
+    def doctype(self, name: str, public_id: str | None, system_url: str | None) -> None:
+        raise NotXml("XML with a DTD, which is never processed")
+
+    def start(self, tag: str, attributes: object) -> None:
+        raise _Root(tag)
+
+    def close(self) -> None:
+        """Part of lxml's interface of a parser target."""

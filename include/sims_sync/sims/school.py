@@ -1,0 +1,56 @@
+"""Which school a SIMS is of: looked at before any student is read (SPEC section 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sims_sync.errors import RollRefused, UnexpectedAnswer
+from sims_sync.sims.documents import SCHOOL
+from sims_sync.sims.reader import read_document
+
+
+@dataclass(frozen=True)
+class SchoolIdentity:
+    """The school that a SIMS says it is of.
+
+    :param la: :param estab: its numbers as text, for leading zeros count; None where SIMS has none.
+    :param document: the answer as it came.
+    """
+
+    name: str | None
+    la: str | None
+    estab: str | None
+    document: bytes = field(repr=False)
+
+
+def read_school(document: bytes) -> SchoolIdentity:
+    """Read the answer of GetXmlSchool.
+
+    :raises UnexpectedAnswer: it is no such document, or does not hold exactly one school.
+    """
+    schools = read_document(SCHOOL, document)
+    if len(schools) != 1:
+        raise UnexpectedAnswer(f"{SCHOOL.name}: expected one school, and SIMS sent {len(schools)}.")
+    row = schools.astype("object").where(schools.notna(), None).iloc[0]
+    return SchoolIdentity(row["name"], row["la"], row["estab"], document)
+
+
+def check_school(identity: SchoolIdentity, la: str, estab: str, *, connection_name: str) -> None:
+    """A crossed connection would disable a whole school.
+
+    :param la: :param estab: the numbers of the school that is configured.
+    :raises RollRefused: the SIMS is another school's.
+    """
+    if (identity.la, identity.estab) != (la.strip(), estab.strip()):
+        raise RollRefused(
+            f"SIMS (connection {connection_name}) answers for the school {_number(identity.la)}/"
+            f"{_number(identity.estab)}, but {la.strip()}/{estab.strip()} is configured.",
+            advice="Correct the connection, or `la` and `estab` in schools.yaml.",
+        )
+
+
+def _number(text: str | None) -> str:
+    """A school's number for a message; anything else that a server may have put there is not quoted."""
+    if text is None:
+        return "(none)"
+    return text if len(text) <= 10 and text.isalnum() else "(no number)"
