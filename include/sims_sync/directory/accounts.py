@@ -13,7 +13,7 @@ import pandas as pd
 from sims_sync.directory.attributes import ATTRIBUTES, EXTENSION, STUDENT_ROLE, Attribute
 
 _MANAGED = ("id", "externalId", "userName", "active", "name", "roles", "addresses", "phoneNumbers", "emails", EXTENSION)
-_ADDRESS_PARTS = ("streetAddress", "locality", "region", "postalCode", "country")
+ADDRESS_PARTS = ("streetAddress", "locality", "region", "postalCode", "country")
 _SEN_PARTS = ("value", "display", "startDate", "endDate")
 _INTEGER = re.compile(r"\s*\d{1,18}\s*")
 
@@ -86,7 +86,7 @@ def _ours(attribute: Attribute, account: dict[str, Any]) -> Any:
         entry = next((each for each in entries if str(each.get("type", "")).casefold() == kind), None)
         if entry is None:
             return None
-        return _json_object(entry, _ADDRESS_PARTS) if name == "addresses" else entry.get("value") or None
+        return _json_object(entry, ADDRESS_PARTS) if name == "addresses" else entry.get("value") or None
     holder = _extension(account) if attribute.extension else account
     *parents, last = attribute.name.split(".")
     for parent in parents:

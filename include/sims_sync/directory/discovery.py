@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from sims_sync.errors import PermanentFault, UnexpectedAnswer
 
 SYNC_REPORT = "urn:sims-sync:scim:schemas:core:1.0:SyncReport"
 
+_FEATURES = ("schemas", "patch", "bulk", "filter", "sort", "etag")
 _Model = TypeVar("_Model", bound=Resource[Any])
 
 
@@ -46,17 +48,19 @@ def discover(session: requests.Session, base_url: str, *, connection_name: str) 
     :raises UnexpectedAnswer: it is no SCIM server.
     """
 
-    def read(endpoint: str) -> dict[str, Any]:
+    def read(endpoint: str, **params: int) -> dict[str, Any]:
         url = f"{base_url.rstrip('/')}{endpoint}"
-        return document(send(session, "GET", url, connection_name=connection_name), connection_name=connection_name)
+        response = send(session, "GET", url, connection_name=connection_name, params=params)
+        return document(response, connection_name=connection_name)
 
-    def models(endpoint: str, model: type[_Model]) -> list[_Model]:
-        answer = read(endpoint)
-        return [_parsed(model, each, connection_name) for each in answer.get("Resources", [])]
+    def models(endpoint: str, model: type[_Model], name: str, *urns: str) -> list[_Model]:
+        # Only those that concern us: what else the directory has may be as odd as it likes.
+        return [_parsed(model, each, connection_name) for each in _resources(read, endpoint) if each.get(name) in urns]
 
-    config = _parsed(ServiceProviderConfig, read("/ServiceProviderConfig"), connection_name)
-    types = models("/ResourceTypes", ResourceType)
-    schemas = {str(schema.id): schema for schema in models("/Schemas", Schema)}
+    features = {name: value for name, value in read("/ServiceProviderConfig").items() if name in _FEATURES}
+    config = _parsed(ServiceProviderConfig, features, connection_name)
+    types = models("/ResourceTypes", ResourceType, "schema", USER_SCHEMA, SYNC_REPORT)
+    schemas = {str(schema.id): schema for schema in models("/Schemas", Schema, "id", USER_SCHEMA, EXTENSION)}
     user = next((each for each in types if str(each.schema_) == USER_SCHEMA), None)
     if user is None or USER_SCHEMA not in schemas:
         raise UnexpectedAnswer(f"The directory (connection {connection_name}) has no resource type of users.")
@@ -79,6 +83,18 @@ def discover(session: requests.Session, base_url: str, *, connection_name: str) 
         genders=_genders(schemas[EXTENSION]) if knows_extension else None,
         sync_reports=str(report.endpoint) if report else None,
     )
+
+
+def _resources(read: Callable[..., dict[str, Any]], endpoint: str) -> Iterator[dict[str, Any]]:
+    """All resources of a discovery endpoint. It needs no pages (RFC 7644 section 4), but some servers make them."""
+    page = read(endpoint)
+    count = 0
+    while resources := page.get("Resources") or []:
+        yield from (each for each in resources if isinstance(each, dict))
+        count += len(resources)
+        if count >= int(page.get("totalResults") or 0):
+            return
+        page = read(endpoint, startIndex=count + 1)
 
 
 def _parsed(model: type[_Model], value: Any, connection_name: str) -> _Model:

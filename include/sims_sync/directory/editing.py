@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from sims_sync.directory.accounts import ADDRESS_PARTS
 from sims_sync.directory.attributes import ATTRIBUTES, EXTENSION, STUDENT_ROLE, Attribute
 
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -82,6 +83,8 @@ def _role_operations(before: dict[str, Any], after: dict[str, Any]) -> list[dict
     old, new = before.get("roles") or [], after.get("roles") or []
     added = [role for role in new if role not in old]
     removed = [role["value"] for role in old if role not in new]
+    if len(removed) > 1:  # `student` and `Student`: the first removal takes both where the case does not count
+        return [{"op": "replace", "path": "roles", "value": new} if new else {"op": "remove", "path": "roles"}]
     return [
         *([{"op": "add", "path": "roles", "value": added}] if added else []),
         *({"op": "remove", "path": f'roles[value eq "{value}"]'} for value in removed),
@@ -119,7 +122,8 @@ def _set(account: dict[str, Any], name: str, value: Any) -> None:
         *parents, last = _path(name)
         holder = account
         for parent in parents:
-            holder = holder.setdefault(parent, {})
+            holder[parent] = dict(holder.get(parent) or {})
+            holder = holder[parent]
         if value is None or value == []:
             holder.pop(last, None)
         else:
@@ -148,7 +152,7 @@ def _set_typed(account: dict[str, Any], name: str, kind: str, value: Any) -> Non
         new = {"type": kind, **(value if isinstance(value, dict) else {"value": value})}
         twin = next((entry for entry in entries if not entry.get("type") and _same(entry, new)), None)
         if ours is not None:
-            kept = {"primary": ours["primary"]} if "primary" in ours else {}
+            kept = {"type": ours["type"], **_primary(twin), **_primary(ours)}
             whole = new if name == "addresses" else {**ours, **new}
             entries = [{**whole, **kept} if entry is ours else entry for entry in entries if entry is not twin]
         elif twin is not None:
@@ -161,12 +165,17 @@ def _set_typed(account: dict[str, Any], name: str, kind: str, value: Any) -> Non
         account.pop(name, None)
 
 
+def _primary(entry: dict[str, Any] | None) -> dict[str, Any]:
+    return {"primary": entry["primary"]} if entry and entry.get("primary") else {}
+
+
 def _same(entry: dict[str, Any], new: dict[str, Any]) -> bool:
-    return all(entry.get(part) == value for part, value in new.items() if part != "type")
+    parts = ("value",) if "value" in new else ADDRESS_PARTS
+    return all((entry.get(part) or None) == (new.get(part) or None) for part in parts)
 
 
 def _is_type(entry: dict[str, Any], kind: str) -> bool:
-    return str(entry.get("type", "")).casefold() == kind
+    return str(entry.get("type") or "").casefold() == kind
 
 
 def _path(name: str) -> tuple[str, ...]:

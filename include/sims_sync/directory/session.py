@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import InvalidHeader
+from urllib3.exceptions import InvalidHeader, MaxRetryError, ResponseError
 from urllib3.util.retry import Retry
 
 from sims_sync.errors import CredentialsRefused, PermissionMissing, TransientFault, UnexpectedAnswer
@@ -17,7 +17,11 @@ MEDIA_TYPE = "application/scim+json"
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and to wait for the next byte."""
 
+_LONGEST_WAIT = 60.0
+"""Seconds that a server may ask us to wait within a task; for more, the task fails and is tried again later."""
+_TOO_MANY_REQUESTS = 429
 _SERVERS_REASONS = (429, 500, 502, 503, 504)
+_STRUCTURE = frozenset({"schemas", "op", "path", "type"})
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")
 
 
@@ -29,12 +33,32 @@ class _Adapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
+class _Retry(Retry):
+    """A request that was one too many (429) was not carried out (RFC 6585 section 4): a write may be sent again too."""
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        return status_code == _TOO_MANY_REQUESTS or super().is_retry(method, status_code, has_retry_after)
+
+    def increment(
+        self, method: str | None = None, url: str | None = None, response: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        if response is not None and (self.get_retry_after(response) or 0) > _LONGEST_WAIT:
+            raise MaxRetryError(kwargs["_pool"], str(url), ResponseError("the server asks to come back later"))
+        return super().increment(method, url, response, *args, **kwargs)
+
+    def get_retry_after(self, response: Any) -> float | None:
+        try:
+            return super().get_retry_after(response)
+        except InvalidHeader:
+            return None
+
+
 def scim_adapter() -> HTTPAdapter:
     """The transport of the session: pooled, with time-outs; reading requests are tried again with backoff and jitter.
 
-    A write is never repeated blindly: a ``412`` of the second try would hide that the first one got through.
+    A write is not, but after a 429, for a ``412`` of the second try would hide that the first one got through.
     """
-    retry = Retry(
+    retry = _Retry(
         total=4,
         backoff_factor=0.3,
         backoff_jitter=0.3,
@@ -61,6 +85,7 @@ def send(
 
     :raises TransientFault: no answer, or one for the server's reasons (429, 5xx).
     :raises CredentialsRefused: 401. :raises PermissionMissing: 403.
+    :raises UnexpectedAnswer: a write is sent elsewhere (3xx).
     :returns: any other answer; the caller looks at its status.
     """
     content = {
@@ -68,28 +93,49 @@ def send(
         **({"Content-Type": MEDIA_TYPE} if body is not None else {}),
     }
     try:
-        response = session.request(method, url, json=body, params=params, headers={**content, **(headers or {})})
+        response = session.request(
+            method,
+            url,
+            json=body,
+            params=params,
+            headers={**content, **(headers or {})},
+            allow_redirects=method == "GET",  # requests would send a POST on as a GET, and that succeeds
+        )
     except requests.RequestException as error:
         raise TransientFault(
             f"The directory (connection {connection_name}) gave no answer to {method}: {type(error).__name__}.",
             advice="Check that it is up, and the host of the connection.",
         ) from None
-    if response.status_code == 401:
-        raise CredentialsRefused(
-            f"The directory refused the login of the connection {connection_name}.",
-            advice="Put the right password or token into the connection, then clear the task.",
-        )
-    if response.status_code == 403:
-        raise PermissionMissing(
-            f"The directory does not allow the login of the connection {connection_name} to {method} accounts.",
-            advice="Grant it in the directory, then clear the task.",
+    check_login(response.status_code, method, connection_name=connection_name)
+    if 300 <= response.status_code < 400:
+        raise UnexpectedAnswer(
+            f"The directory (connection {connection_name}) sends {method} requests to another address.",
+            advice="Put that address into the connection: its host is the SCIM base URL itself.",
         )
     if response.status_code in _SERVERS_REASONS or response.status_code >= 500:
         raise TransientFault(
             f"The directory (connection {connection_name}) answered {response.status_code} to {method}.",
-            retry_after=_retry_after(response),
+            retry_after=_Retry().get_retry_after(response.raw),
         )
     return response
+
+
+def check_login(status: int, method: str, *, connection_name: str) -> None:
+    """Whether the login is good for the request.
+
+    :param status: of an answer, or of an operation of a bulk answer.
+    :raises CredentialsRefused: 401. :raises PermissionMissing: 403.
+    """
+    if status == requests.codes.unauthorized:
+        raise CredentialsRefused(
+            f"The directory refused the login of the connection {connection_name}.",
+            advice="Put the right password or token into the connection, then clear the task.",
+        )
+    if status == requests.codes.forbidden:
+        raise PermissionMissing(
+            f"The directory does not allow the login of the connection {connection_name} to {method} accounts.",
+            advice="Grant it in the directory, then clear the task.",
+        )
 
 
 def document(response: requests.Response, *, connection_name: str) -> dict[str, Any]:
@@ -116,23 +162,25 @@ def document(response: requests.Response, *, connection_name: str) -> dict[str, 
 
 
 def scrubbed(detail: Any, values: Iterable[Any]) -> str:
-    """The server's words without the values that were sent, and without anything quoted or like an email address."""
+    """The server's words without the values that were sent, and without anything quoted or like an email address.
+
+    :param values: what was sent, whole. Space within a value does not count: a server may set numbers and lines anew.
+    """
     text = str(detail or "")
     for value in sorted({part for each in values for part in _texts(each)}, key=len, reverse=True):
-        text = re.sub(re.escape(value), "***", text, flags=re.IGNORECASE)
+        text = re.sub(r"\s*".join(map(re.escape, value)), "***", text, flags=re.IGNORECASE)
     return _QUOTED.sub("***", text)[:200]
 
 
-def _texts(value: Any) -> Iterable[str]:
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in what was sent that are somebody's values, and their lines, without space."""
     if isinstance(value, dict):
-        return [text for each in value.values() for text in _texts(each)]
-    if isinstance(value, list):
-        return [text for each in value for text in _texts(each)]
-    return [value] if isinstance(value, str) and len(value) > 1 else []
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    try:
-        return Retry().get_retry_after(response.raw)
-    except InvalidHeader:
-        return None
+        for name, each in value.items():
+            if name not in _STRUCTURE:
+                yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, str):
+        lines = ("".join(line.split()) for line in (value, *value.splitlines()))
+        yield from (line for line in lines if len(line) > 1)

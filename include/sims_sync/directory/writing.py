@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import requests
 
 from sims_sync.directory.accounts import managed
-from sims_sync.directory.discovery import Capabilities
+from sims_sync.directory.bulk import Request, answers, batches, body
+from sims_sync.directory.discovery import SYNC_REPORT, Capabilities
 from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations
-from sims_sync.directory.listing import list_accounts
-from sims_sync.directory.session import document, scrubbed, send
+from sims_sync.directory.listing import FilterRefused, find_by_user_name, list_accounts
+from sims_sync.directory.session import check_login, document, scrubbed, send
 from sims_sync.errors import TransientFault
 
 log = logging.getLogger(__name__)
 
-_BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
-_ENVELOPE = 200  # bytes of a bulk request beside its operations
 _PROGRESS = 500
 
 
@@ -70,25 +68,6 @@ class Written:
     detail: str | None = None
 
 
-@dataclass(frozen=True)
-class _Request:
-    """One operation, as a request of its own or as a part of a bulk request (RFC 7644 section 3.7)."""
-
-    write: Write
-    method: str
-    path: str
-    data: dict[str, Any]
-    version: str | None = None
-
-    def operation(self) -> dict[str, Any]:
-        operation = {"method": self.method, "path": self.path, "data": self.data}
-        if self.method == "POST":
-            operation["bulkId"] = self.write.key
-        if self.version is not None:
-            operation["version"] = self.version
-        return operation
-
-
 class Directory:
     """The accounts of one school's directory.
 
@@ -117,45 +96,52 @@ class Directory:
 
     def find_by_user_name(self, user_name: str) -> dict[str, Any] | None:
         """The account that holds a user name (compared without case), none when nobody does."""
-        if self.capabilities.filter:
-            accounts = self._search({"filter": f"userName eq {json.dumps(user_name)}"}).get("Resources") or []
-        else:
-            accounts = self._everyone()
-        wanted = user_name.casefold()
-        return next((each for each in accounts if str(each.get("userName", "")).casefold() == wanted), None)
+        filtered, sorted_by_id = self.capabilities.filter, self.capabilities.sort
+        return find_by_user_name(self._search, user_name, filtered=filtered, sorted_by_id=sorted_by_id)
 
     def send_report(self, report: dict[str, Any]) -> None:
         """Send a ``SyncReport`` to the endpoint that takes it."""
-        body = {"schemas": ["urn:sims-sync:scim:schemas:core:1.0:SyncReport"], **report}
-        document(self._send("POST", self.capabilities.sync_reports or "", body), connection_name=self._connection_name)
+        message = {"schemas": [SYNC_REPORT], **report}
+        response = self._send("POST", self.capabilities.sync_reports or "", message)
+        document(response, connection_name=self._connection_name)
 
     def write(self, writes: Iterable[Write]) -> Iterator[Written]:
         """Write; one result for each, in any order. One that is refused does not stop the others.
 
         :raises CredentialsRefused: :raises PermissionMissing: nothing more can be written.
+        :raises UnexpectedAnswer: what answers is no SCIM server.
         """
-        prepared: list[_Request] = []
-        for write in writes:
-            request = self._prepare(write)
-            if isinstance(request, Written):
-                yield request
-            else:
-                prepared.append(request)
+        settled: list[Written] = []
         done = 0
-        for batch in self._batches(prepared):
+        for batch in batches(self._prepared(writes, settled), self.capabilities.bulk):
             for written in self._in_bulk(batch) if len(batch) > 1 else map(self._alone, batch):
                 done += 1
                 if done % _PROGRESS == 0:
-                    log.info("%d of %d accounts written", done, len(prepared))
+                    log.info("%d accounts written", done)
                 yield written
+            while settled:
+                yield settled.pop(0)
+        yield from settled
 
-    def _prepare(self, write: Write) -> _Request | Written:
+    def _prepared(self, writes: Iterable[Write], settled: list[Written]) -> Iterator[Request]:
+        """What to send, each made only when it is asked for. What needs no request gets into ``settled``."""
+        for write in writes:
+            try:
+                request = self._prepare(write)
+            except TransientFault as fault:
+                account_id = write.account_id if isinstance(write, AccountChange) else None
+                request = Written(write.key, "failed", account_id, fault.message)
+            if isinstance(request, Written):
+                settled.append(request)
+            else:
+                yield request
+
+    def _prepare(self, write: Write) -> Request | Written:
         """What to send for a write, after a look at the account where the directory has no versions."""
         if isinstance(write, Create):
-            return _Request(write, "POST", "/Users", write.resource)
+            return Request(write.key, "POST", write.resource)
         if not write.values:
             return Written(write.key, "changed", write.account_id)
-        path = f"/Users/{quote(write.account_id, safe='')}"
         version = write.version if self.capabilities.etag else None
         account = write.account
         if version is None or not self.capabilities.patch:
@@ -166,91 +152,79 @@ class Directory:
                 return Written(write.key, "stale", write.account_id)
             account = now
         if not self.capabilities.patch:
-            return _Request(write, "PUT", path, merged(account, write.values), version)
+            return Request(write.key, "PUT", merged(account, write.values), write.account_id, version)
         operations = patch_operations(account, write.values)
         if not operations:
             return Written(write.key, "changed", write.account_id)
-        return _Request(write, "PATCH", path, {"schemas": [PATCH_SCHEMA], "Operations": operations}, version)
+        patch = {"schemas": [PATCH_SCHEMA], "Operations": operations}
+        return Request(write.key, "PATCH", patch, write.account_id, version)
 
-    def _batches(self, prepared: list[_Request]) -> Iterator[list[_Request]]:
-        """The requests by what one bulk request takes; each alone where the directory has no bulk."""
-        if self.capabilities.bulk is None:
-            yield from ([request] for request in prepared)
-            return
-        most_operations, most_bytes = self.capabilities.bulk
-        batch: list[_Request] = []
-        size = _ENVELOPE
-        for request in prepared:
-            length = len(json.dumps(request.operation()).encode()) + 2
-            if batch and (len(batch) >= most_operations or size + length > most_bytes):
-                yield batch
-                batch, size = [], _ENVELOPE
-            batch.append(request)
-            size += length
-        if batch:
-            yield batch
-
-    def _in_bulk(self, batch: list[_Request]) -> Iterator[Written]:
-        body = {"schemas": [_BULK_REQUEST], "Operations": [request.operation() for request in batch]}
+    def _in_bulk(self, batch: list[Request]) -> Iterator[Written]:
         try:
-            response = self._send("POST", "/Bulk", body)
+            response = self._send("POST", "/Bulk", body(batch))
         except TransientFault as fault:
-            yield from (Written(request.write.key, "failed", _account_id(request), fault.message) for request in batch)
+            yield from (Written(request.key, "failed", request.account_id, fault.message) for request in batch)
             return
-        if response.status_code == requests.codes.request_entity_too_large and len(batch) > 1:
+        if response.status_code == requests.codes.request_entity_too_large:
             middle = len(batch) // 2
-            yield from self._in_bulk(batch[:middle])
-            yield from self._in_bulk(batch[middle:])
+            for half in (batch[:middle], batch[middle:]):
+                yield from self._in_bulk(half) if len(half) > 1 else map(self._alone, half)
             return
-        answers = document(response, connection_name=self._connection_name).get("Operations") or []
-        for request, answer in zip(batch, [*answers, *[{}] * len(batch)], strict=False):
+        operations = document(response, connection_name=self._connection_name).get("Operations") or []
+        for request, answer in zip(batch, answers(batch, operations), strict=True):
             status = str(answer.get("status") or "0")
-            created = str(answer.get("location", "")).rpartition("/")[2] or None
-            yield _written(request, int(status) if status.isdecimal() else 0, answer.get("response") or {}, created)
+            yield self._written(
+                request,
+                int(status) if status.isdecimal() else 0,
+                answer.get("response") or {},
+                str(answer.get("location") or ""),
+            )
 
-    def _alone(self, request: _Request) -> Written:
+    def _alone(self, request: Request) -> Written:
         headers = {"If-Match": request.version} if request.version is not None else {}
         try:
             response = self._send(request.method, request.path, request.data, headers=headers)
         except TransientFault as fault:
-            return Written(request.write.key, "failed", _account_id(request), fault.message)
-        try:
-            body = response.json() if response.content else {}
-        except ValueError:
-            body = {}
-        answer = body if isinstance(body, dict) else {}
-        return _written(request, response.status_code, answer, answer.get("id"))
+            return Written(request.key, "failed", request.account_id, fault.message)
+        answer: Any = {}
+        if response.ok and response.content:  # a login page, say, answers 200 too
+            answer = document(response, connection_name=self._connection_name)
+        elif response.content:
+            try:
+                answer = response.json()
+            except ValueError:
+                answer = {}
+        return self._written(request, response.status_code, answer, response.headers.get("Location", ""))
 
-    def _everyone(self) -> list[dict[str, Any]]:
-        accounts: list[dict[str, Any]] = []
-        while True:
-            page = self._search({"startIndex": len(accounts) + 1})
-            accounts += page.get("Resources") or []
-            if not page.get("Resources") or len(accounts) >= page.get("totalResults", 0):
-                return accounts
+    def _written(self, request: Request, status: int, answer: Any, location: str) -> Written:
+        """What an answer to a write means.
+
+        :param answer: the account, or the error. :param location: of a new account that is not in the answer.
+        """
+        answer = answer if isinstance(answer, dict) else {}
+        if 200 <= status < 300:
+            if request.account_id is not None:
+                return Written(request.key, "changed", request.account_id)
+            account_id = str(answer.get("id") or unquote(location.rpartition("/")[2])) or None
+            return Written(request.key, "created" if account_id else "failed", account_id)
+        check_login(status, request.method, connection_name=self._connection_name)
+        parts = [str(part) for part in (answer.get("scimType"), answer.get("detail")) if part]
+        detail = scrubbed(": ".join(parts), [request.data]) or None
+        if status == requests.codes.too_many_requests or status >= 500 or status == 0:
+            return Written(request.key, "failed", request.account_id, detail)
+        statuses = _STATUSES_OF_A_CREATE if request.account_id is None else _STATUSES_OF_A_CHANGE
+        return Written(request.key, statuses.get(status, "refused"), request.account_id, detail)
 
     def _search(self, query: dict[str, Any]) -> dict[str, Any]:
-        return document(self._send("GET", "/Users", params=query), connection_name=self._connection_name)
+        response = self._send("GET", "/Users", params=query)
+        if response.status_code == requests.codes.bad_request and "filter" in query:
+            raise FilterRefused
+        return document(response, connection_name=self._connection_name)
 
-    def _send(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
+    def _send(self, method: str, path: str, content: Any = None, **options: Any) -> requests.Response:
         url = f"{self.base_url}{path}"
-        return send(self._session, method, url, connection_name=self._connection_name, body=body, **options)
+        return send(self._session, method, url, connection_name=self._connection_name, body=content, **options)
 
 
-_STATUSES: dict[int, Status] = {404: "missing", 409: "conflict", 412: "stale"}
-
-
-def _written(request: _Request, status: int, answer: dict[str, Any], account_id: str | None) -> Written:
-    key, known_id = request.write.key, _account_id(request)
-    if 200 <= status < 300:
-        return Written(key, "created" if known_id is None else "changed", known_id or account_id)
-    values = [request.write.resource] if isinstance(request.write, Create) else [request.write.values]
-    scim_type = str(answer.get("scimType") or "")
-    detail = ": ".join(part for part in (scim_type, scrubbed(answer.get("detail"), values)) if part) or None
-    if status == requests.codes.too_many_requests or status >= 500 or status == 0:
-        return Written(key, "failed", known_id, detail)
-    return Written(key, _STATUSES.get(status, "refused"), known_id, detail)
-
-
-def _account_id(request: _Request) -> str | None:
-    return request.write.account_id if isinstance(request.write, AccountChange) else None
+_STATUSES_OF_A_CREATE: dict[int, Status] = {409: "conflict"}
+_STATUSES_OF_A_CHANGE: dict[int, Status] = {404: "missing", 409: "conflict", 412: "stale"}
