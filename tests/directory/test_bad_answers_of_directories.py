@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -139,6 +140,19 @@ def test_reading_is_tried_again_when_the_server_has_a_problem(scripted: Scripted
     scripted.answers = [(status, {"Retry-After": "0"}, {}), (200, {}, page)]
     assert directory(scripted).list_accounts() == []
     assert len(scripted.seen) == 2
+
+
+def test_a_user_name_that_is_looked_up_stays_out_of_the_log_when_the_connection_breaks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        gone = Scripted()
+        gone.url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(TransientFault) as caught:
+            directory(gone).find_by_user_name("ada.archer@example.org")
+    assert "archer" not in f"{caplog.text} {caught.value}"
 
 
 def test_retry_after_goes_with_the_fault(scripted: Scripted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -58,6 +59,8 @@ def scim_adapter() -> HTTPAdapter:
 
     A write is not, but after a 429, for a ``412`` of the second try would hide that the first one got through.
     """
+    # It logs the URLs that it tries again, and a look-up has a user name in its query.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     retry = _Retry(
         total=4,
         backoff_factor=0.3,
