@@ -12,7 +12,7 @@ import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, dag, get_parsing_context
 
 from sims_sync.airflow import tasks
-from sims_sync.airflow.parameters import PARAMETERS
+from sims_sync.airflow.parameters import trigger_form
 from sims_sync.airflow.settings import DEFAULT_ARGS, RUN_TIMEOUT, dag_doc
 from sims_sync.config import ConfigError, School, load_schools
 
@@ -31,7 +31,7 @@ def school_dag(school: School) -> DAG:
         max_active_runs=1,
         dagrun_timeout=RUN_TIMEOUT,
         default_args=DEFAULT_ARGS,
-        params=PARAMETERS,
+        params=trigger_form(),
         tags=["sims-sync", f"la:{school.la}", *(["no modules"] if not school.synchronised else [])],
     )
     def sims_student_sync() -> None:

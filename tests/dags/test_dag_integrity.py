@@ -11,7 +11,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
-from sims_sync.airflow.parameters import PARAMETERS
+from sims_sync.airflow.parameters import trigger_form
 from sims_sync.airflow.retries import FaultRetryPolicy
 
 PROJECT = Path(__file__).parents[2]
@@ -68,9 +68,9 @@ def test_every_task_has_retries_and_a_time_out(dag: DAG, task_id: str) -> None:
 
 
 def test_the_trigger_form_describes_every_parameter(dag: DAG) -> None:
-    assert set(dag.params) == {"dry_run", "effective_date", "only_person_ids", "allow_older"} == set(PARAMETERS)
+    assert set(dag.params) == {"dry_run", "effective_date", "only_person_ids", "allow_older"} == set(trigger_form())
     for name in dag.params:
-        assert PARAMETERS[name].description
+        assert trigger_form()[name].description
 
 
 def test_runs_of_one_school_do_not_overlap(dag: DAG) -> None:

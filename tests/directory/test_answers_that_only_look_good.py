@@ -2,84 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 import requests
+from scripted_directory import (
+    ETAGS,
+    NAME,
+    Answer,
+    Respond,
+    ScriptedDirectory,
+    directory_at,
+    scripted_directory,
+    session,
+)
 
 from sims_sync.directory.attributes import EXTENSION
 from sims_sync.directory.discovery import Capabilities, discover
-from sims_sync.directory.session import scim_adapter
 from sims_sync.directory.writing import AccountChange, Create, Directory, Write
-from sims_sync.errors import PermissionMissing, UnexpectedAnswer
+from sims_sync.errors import PermanentFault, PermissionMissing, UnexpectedAnswer
 
-NAME = "directory_green_abbey"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-ETAGS = Capabilities(
-    patch=True,
-    bulk=None,
-    filter=True,
-    sort=False,
-    etag=True,
-    knows_extension=True,
-    genders=None,
-    sync_reports=None,
-)
 BULK = Capabilities(**{**ETAGS.__dict__, "bulk": (100, 10**6)})
 REREAD = Capabilities(**{**ETAGS.__dict__, "etag": False})
 
-Answer = tuple[int, dict[str, str], Any]
-Respond = Callable[[str, str, Any], Answer]
-
-
-class Server:
-    """A server that answers as ``respond(method, path with query, body)`` says."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.seen: list[str] = []
-        self.respond: Respond = lambda *_: (500, {}, {})
-
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            server.seen.append(f"{self.command} {self.path.partition('?')[0]}")
-            status, headers, body = server.respond(self.command, self.path, json.loads(sent) if sent else None)
-            content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(content)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815 - the library's names
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        server = Server(f"http://127.0.0.1:{http.server_address[1]}")
-        yield server
-        http.shutdown()
+def server() -> Iterator[ScriptedDirectory]:
+    with scripted_directory() as script:
+        yield script
 
 
-def session() -> requests.Session:
-    made = requests.Session()
-    made.mount("http://", scim_adapter())
-    return made
-
-
-def directory(server: Server, capabilities: Capabilities = ETAGS) -> Directory:
-    return Directory(session(), server.url, capabilities, connection_name=NAME)
+def directory(server: ScriptedDirectory, capabilities: Capabilities = ETAGS) -> Directory:
+    return directory_at(server.url, capabilities)
 
 
 def creation(key: str, **values: Any) -> Create:
@@ -92,7 +49,9 @@ def change(key: str, **account: Any) -> AccountChange:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("write", [creation("1"), change("1")], ids=["create", "change"])
-def test_a_write_that_is_sent_elsewhere_is_never_taken_for_done(server: Server, status: int, write: Write) -> None:
+def test_a_write_that_is_sent_elsewhere_is_never_taken_for_done(
+    server: ScriptedDirectory, status: int, write: Write
+) -> None:
     def respond(method: str, path: str, _: Any) -> Answer:
         if path.startswith("/elsewhere"):
             return 200, {}, {"id": "a9", "totalResults": 0}
@@ -107,38 +66,40 @@ def test_a_write_that_is_sent_elsewhere_is_never_taken_for_done(server: Server, 
 @pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[]", b'"fine"'])
 @pytest.mark.parametrize("write", [creation("1"), change("1")], ids=["create", "change"])
 def test_a_good_status_with_a_page_that_is_no_scim_is_never_taken_for_done(
-    server: Server, body: bytes, write: Write
+    server: ScriptedDirectory, body: bytes, write: Write
 ) -> None:
     server.respond = lambda *_: (200, {"Content-Type": "text/html"}, body)
     with pytest.raises(UnexpectedAnswer, match=NAME):
         list(directory(server).write([write]))
 
 
-def test_an_account_without_an_id_in_the_answer_is_found_by_its_location(server: Server) -> None:
+def test_an_account_without_an_id_in_the_answer_is_found_by_its_location(server: ScriptedDirectory) -> None:
     server.respond = lambda *_: (201, {"Location": f"{server.url}/Users/a%2F7"}, b"")
     (written,) = directory(server).write([creation("1")])
     assert (written.status, written.account_id) == ("created", "a/7")
 
 
-def test_a_create_that_nobody_can_tell_the_account_of_is_not_done(server: Server) -> None:
+def test_a_create_that_nobody_can_tell_the_account_of_is_not_done(server: ScriptedDirectory) -> None:
     server.respond = lambda *_: (201, {}, {})
     (written,) = directory(server).write([creation("1")])
     assert (written.status, written.account_id) == ("failed", None)
 
 
 @pytest.mark.parametrize("status", [404, 412])
-def test_a_create_has_no_account_that_could_be_gone_or_changed(server: Server, status: int) -> None:
+def test_a_create_has_no_account_that_could_be_gone_or_changed(server: ScriptedDirectory, status: int) -> None:
     server.respond = lambda *_: (status, {}, {})
     (written,) = directory(server).write([creation("1")])
     assert written.status == "refused"
 
 
-def in_bulk(server: Server, writes: list[Write], answers: Callable[[list[dict[str, Any]]], Any]) -> dict[str, Any]:
+def in_bulk(
+    server: ScriptedDirectory, writes: list[Write], answers: Callable[[list[dict[str, Any]]], Any]
+) -> dict[str, Any]:
     server.respond = lambda method, path, body: (200, {}, {"Operations": answers(body["Operations"])})
     return {each.key: (each.status, each.account_id) for each in directory(server, BULK).write(writes)}
 
 
-def test_the_answers_of_a_bulk_request_are_told_apart_whatever_their_order(server: Server) -> None:
+def test_the_answers_of_a_bulk_request_are_told_apart_whatever_their_order(server: ScriptedDirectory) -> None:
     def answers(_: list[dict[str, Any]]) -> Any:
         return [
             {"method": "PATCH", "location": f"{server.url}/Users/a4", "status": "412", "response": {}},
@@ -151,7 +112,7 @@ def test_the_answers_of_a_bulk_request_are_told_apart_whatever_their_order(serve
     assert found == {"1": ("conflict", None), "2": ("created", "new-2"), "3": ("changed", "a3"), "4": ("stale", "a4")}
 
 
-def test_what_a_bulk_answer_does_not_name_has_failed(server: Server) -> None:
+def test_what_a_bulk_answer_does_not_name_has_failed(server: ScriptedDirectory) -> None:
     def answers(_: list[dict[str, Any]]) -> Any:
         return [{"method": "POST", "bulkId": "2", "location": f"{server.url}/Users/new-2", "status": "201"}]
 
@@ -159,18 +120,30 @@ def test_what_a_bulk_answer_does_not_name_has_failed(server: Server) -> None:
     assert found == {"1": ("failed", None), "2": ("created", "new-2"), "3": ("failed", None)}
 
 
-def test_a_bulk_operation_that_lacks_a_permission_ends_all_writing(server: Server) -> None:
+def test_a_bulk_operation_that_lacks_a_permission_ends_all_writing(server: ScriptedDirectory) -> None:
     with pytest.raises(PermissionMissing, match=NAME):
         in_bulk(server, [change("1"), change("2")], lambda sent: [{"method": "PATCH", "status": "403"} for _ in sent])
 
 
-def test_a_bulk_request_that_is_always_too_large_becomes_single_requests(server: Server) -> None:
+@pytest.mark.parametrize("status", ["401", "403"])
+def test_what_a_bulk_request_did_is_told_before_its_refusal_ends_all_writing(
+    server: ScriptedDirectory, status: str
+) -> None:
+    operations = [{"method": "PATCH", "status": each} for each in ("200", status, "200")]
+    server.respond = lambda *_: (200, {}, {"Operations": operations})
+    done = []
+    with pytest.raises(PermanentFault, match=NAME):
+        done.extend(directory(server, BULK).write([change("1"), change("2"), change("3")]))
+    assert [each.key for each in done] == ["1", "3"]
+
+
+def test_a_bulk_request_that_is_always_too_large_becomes_single_requests(server: ScriptedDirectory) -> None:
     server.respond = lambda method, path, _: (413, {}, {}) if path == "/Bulk" else (200, {}, {"id": path[7:]})
     results = list(directory(server, BULK).write([change("1"), change("2"), change("3")]))
     assert [each.status for each in results] == ["changed"] * 3
 
 
-def test_a_filter_that_is_refused_is_done_without(server: Server) -> None:
+def test_a_filter_that_is_refused_is_done_without(server: ScriptedDirectory) -> None:
     users = [
         {"id": "a1", "userName": "one", "externalId": "101", "roles": [{"value": "staff"}]},
         {"id": "a2", "userName": "two", "roles": [{"value": "Student"}]},
@@ -188,13 +161,13 @@ def test_a_filter_that_is_refused_is_done_without(server: Server) -> None:
     assert directory(server).find_by_user_name("four") is None
 
 
-def test_a_filter_that_is_not_obeyed_brings_no_strangers(server: Server) -> None:
+def test_a_filter_that_is_not_obeyed_brings_no_strangers(server: ScriptedDirectory) -> None:
     users = [{"id": "a1", "roles": [{"value": "staff"}]}, {"id": "a2", "externalId": "7"}]
     server.respond = lambda *_: (200, {}, {"totalResults": 2, "Resources": users})
     assert [each["id"] for each in directory(server).list_accounts()] == ["a2"]
 
 
-def test_the_holder_of_a_user_name_is_looked_for_in_all_pages(server: Server) -> None:
+def test_the_holder_of_a_user_name_is_looked_for_in_all_pages(server: ScriptedDirectory) -> None:
     everyone = [{"id": f"a{number}", "userName": f"user.{number}"} for number in range(25)]
 
     def respond(method: str, path: str, _: Any) -> Answer:
@@ -207,7 +180,7 @@ def test_the_holder_of_a_user_name_is_looked_for_in_all_pages(server: Server) ->
     assert (directory(server, without).find_by_user_name("user.24") or {})["id"] == "a24"
 
 
-def test_an_account_that_cannot_be_read_again_fails_alone(server: Server) -> None:
+def test_an_account_that_cannot_be_read_again_fails_alone(server: ScriptedDirectory) -> None:
     def respond(method: str, path: str, _: Any) -> Answer:
         if path == "/Users/a1":
             return 501, {}, {}
@@ -218,13 +191,13 @@ def test_an_account_that_cannot_be_read_again_fails_alone(server: Server) -> Non
     assert {each.key: each.status for each in results} == {"1": "failed", "2": "changed"}
 
 
-def test_an_account_is_read_again_right_before_it_is_written(server: Server) -> None:
+def test_an_account_is_read_again_right_before_it_is_written(server: ScriptedDirectory) -> None:
     server.respond = lambda method, path, _: (200, {}, {"id": path[7:]})
     list(directory(server, REREAD).write([change("1"), change("2")]))
     assert server.seen == ["GET /Users/a1", "PATCH /Users/a1", "GET /Users/a2", "PATCH /Users/a2"]
 
 
-def test_in_bulk_no_more_accounts_are_read_again_than_one_request_writes(server: Server) -> None:
+def test_in_bulk_no_more_accounts_are_read_again_than_one_request_writes(server: ScriptedDirectory) -> None:
     def respond(method: str, path: str, body: Any) -> Answer:
         if method == "GET":
             return 200, {}, {"id": path[7:]}
@@ -237,14 +210,16 @@ def test_in_bulk_no_more_accounts_are_read_again_than_one_request_writes(server:
     assert [each.partition(" ")[0] for each in server.seen] == ["GET", "GET", "POST", "GET", "GET", "POST"]
 
 
-def test_a_write_that_the_server_had_no_time_for_is_sent_again_when_it_says(server: Server) -> None:
+def test_a_write_that_the_server_had_no_time_for_is_sent_again_when_it_says(server: ScriptedDirectory) -> None:
     server.respond = lambda *_: (429, {"Retry-After": "0"}, {}) if len(server.seen) < 3 else (201, {}, {"id": "a1"})
     (written,) = directory(server).write([creation("1")])
     assert (written.status, len(server.seen)) == ("created", 3)
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_server_that_asks_for_hours_is_left_to_the_retries_of_the_task(server: Server, status: int) -> None:
+def test_a_server_that_asks_for_hours_is_left_to_the_retries_of_the_task(
+    server: ScriptedDirectory, status: int
+) -> None:
     server.respond = lambda *_: (status, {"Retry-After": "7200"}, {})
     started = time.monotonic()
     (written,) = directory(server).write([creation("1")])
@@ -256,7 +231,7 @@ def test_a_server_that_asks_for_hours_is_left_to_the_retries_of_the_task(server:
     assert len(server.seen) == 2
 
 
-def test_no_value_of_a_whole_account_that_was_sent_gets_into_the_words_of_a_refusal(server: Server) -> None:
+def test_no_value_of_a_whole_account_that_was_sent_gets_into_the_words_of_a_refusal(server: ScriptedDirectory) -> None:
     account = {
         "id": "a1",
         "userName": "ada.archer",
@@ -320,7 +295,7 @@ def discovery(**extra: Any) -> Respond:
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 100])
-def test_discovery_reads_all_pages_and_minds_only_what_concerns_it(server: Server, page_size: int) -> None:
+def test_discovery_reads_all_pages_and_minds_only_what_concerns_it(server: ScriptedDirectory, page_size: int) -> None:
     server.respond = discovery(page_size=page_size)
     found = discover(session(), server.url, connection_name=NAME)
     assert found == Capabilities(
@@ -335,7 +310,7 @@ def test_discovery_reads_all_pages_and_minds_only_what_concerns_it(server: Serve
     )
 
 
-def test_an_answer_that_is_cut_short_is_no_answer(server: Server) -> None:
+def test_an_answer_that_is_cut_short_is_no_answer(server: ScriptedDirectory) -> None:
     server.respond = lambda *_: (200, {"Content-Length": "1000", "Connection": "close"}, b'{"id": "a1"')
     (written,) = directory(server).write([creation("1")])
     assert written.status == "failed"

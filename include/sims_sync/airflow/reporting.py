@@ -15,6 +15,7 @@ from sims_sync.errors import SyncError
 from sims_sync.findings import FINDING_COLUMNS
 from sims_sync.runs import store
 from sims_sync.runs.report import (
+    NOTHING_WRITTEN,
     Outcome,
     RunFacts,
     build_report,
@@ -48,12 +49,11 @@ def report_run(run: Run, context: Any) -> dict[str, Any]:
             run.state.save_failing_since(since)
     validated = outputs["validate"].counts if "validate" in outputs else {}
     counts = count(
-        outcome,
         extracted=validated.get("extracted", 0),
         accepted=validated.get("accepted", 0),
         findings=findings,
         planned=outputs["plan"].counts if "plan" in outputs else None,
-        results=_results(outputs),
+        results=None if outcome in NOTHING_WRITTEN and "load" not in outputs else _results(outputs),
     )
     facts = RunFacts(
         school=run.school.id,
@@ -87,18 +87,26 @@ def _outcome(run: Run, states: dict[str, str]) -> tuple[Outcome, str]:
         return ("held" if broken == "approve" else "failed"), f"{broken}: {reason}"
     if run.parameters.dry_run:
         return "dry_run", "nothing was written"
-    skipped = run.files.ended("disable_leavers")
-    return "success", skipped[1] if skipped else ""
+    how, reason = run.files.ended("load") or run.files.ended("disable_leavers") or ("", "")
+    return ("superseded" if how == "superseded" else "success"), reason
 
 
 def _notes(outputs: dict[str, StageOutput]) -> list[str]:
     """What a reader must know of the whole run, once."""
-    if "plan" in outputs and not outputs["plan"].facts["knows_extension"]:
-        return [
+    if "plan" not in outputs:
+        return []
+    plan = outputs["plan"].facts
+    notes = [f"The plan is over a limit: {reason}" for reason in plan["held"]]
+    if plan["superseded"]:
+        notes.append(plan["superseded"])
+    if "approve" in outputs and outputs["approve"].facts["held"]:
+        notes.append(f"The plan was held, and approved by {outputs['approve'].facts['approved_by']}.")
+    if not plan["knows_extension"]:
+        notes.append(
             "The directory does not know the student extension: admission number, date of birth, free school meals, "
             "gender, email preference and SEN information are not written."
-        ]
-    return []
+        )
+    return notes
 
 
 def _findings(outputs: dict[str, StageOutput]) -> pd.DataFrame:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 STORE_VARIABLE = "SIMS_SYNC_STORE"
 
 
+class Superseded(AirflowSkipException):
+    """The run has an older roll than one that was applied: it writes nothing."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of one school, as a task sees it."""
@@ -34,7 +38,6 @@ class Run:
     parameters: RunParameters
     files: RunFiles
     state: SchoolState
-    context: Any
 
 
 @contextmanager
@@ -56,12 +59,12 @@ def running(stage: str, school_id: str) -> Iterator[Run]:
         school = find_school(school_id)
         dag_run = context["dag_run"]
         parameters = read_parameters(context["params"], school, dag_run.logical_date or dag_run.run_after)
-        yield Run(school, run_id, parameters, files, SchoolState(store, school_id), context)
+        yield Run(school, run_id, parameters, files, SchoolState(store, school_id))
     except SyncError as fault:
         files.record_failure(stage, str(fault))
         raise
     except AirflowSkipException as skip:
-        files.record_skip(stage, str(skip))
+        files.record_skip(stage, str(skip), superseded=isinstance(skip, Superseded))
         raise
     except AirflowException:
         raise

@@ -19,8 +19,11 @@ DEFAULT_ARGS: dict[str, Any] = {
     "execution_timeout": timedelta(hours=1),
 }
 
-RUN_TIMEOUT = timedelta(hours=20)
+RUN_TIMEOUT = timedelta(hours=23)
 """A run ends before the next night begins."""
+
+PLAN_LIFETIME = timedelta(hours=24)
+"""A plan is applied within this time, or not at all (SPEC section 7)."""
 
 
 def dag_doc(school: School) -> str:

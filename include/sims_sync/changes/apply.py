@@ -15,7 +15,7 @@ from sims_sync.changes.plan import Rules, rejected
 from sims_sync.directory.accounts import account_table
 from sims_sync.directory.editing import new_account
 from sims_sync.directory.writing import AccountChange, Create, Write, Written
-from sims_sync.errors import UnexpectedAnswer
+from sims_sync.errors import TransientFault, UnexpectedAnswer
 
 _ROUNDS = 3
 """How often an account that changes under our hands is planned afresh in one try of the task."""
@@ -36,6 +36,7 @@ class Result:
     :param result: ``done`` (now, or by an earlier try of the same run), ``rejected`` (the record, with its code) or
         ``failed`` (for the server's reasons: worth another try).
     :param detail: the directory's words, scrubbed of values.
+    :param retry_after: seconds that the server asked to wait before the next try, if it did. Not part of the file.
     """
 
     kind: str
@@ -45,10 +46,11 @@ class Result:
     result: Literal["done", "rejected", "failed"]
     code: str | None = None
     detail: str | None = None
+    retry_after: float | None = None
 
     def as_document(self) -> dict[str, Any]:
         """The result as its file holds it."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "retry_after"}
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,69 @@ Replan = Callable[[Change, dict[str, Any] | None], Replanned]
 
 
 def apply_changes(
-    directory: WritableDirectory, changes: Sequence[Change], replan: Replan, *, knows_extension: bool
+    directory: WritableDirectory,
+    changes: Sequence[Change],
+    replan: Replan,
+    may_write: Callable[[], None] = lambda: None,
+    *,
+    knows_extension: bool,
 ) -> Iterator[Result]:
     """Write planned changes; one result for each.
 
     An account is written only if it is still what the plan saw; one that changed in between is planned afresh, alone. A
     user name that is taken is looked into: where the holder has this Person ID, an earlier attempt got through.
 
+    :param may_write: called before each write; raises when no more must be written.
     :raises SyncError: authentication fails, or the directory cannot be spoken to at all.
+    :raises TransientFault: the breaker: too many writes failed for the server's reasons. What was sent has its result.
     """
+    breaker = Breaker()
+
+    def writes(pending: dict[str, Change]) -> Iterator[Write]:
+        for key, each in pending.items():  # made only when the directory's client asks for it, right before it is sent
+            breaker.check()
+            may_write()
+            yield _write(key, each, knows_extension)
+
+    for result in _rounds(directory, changes, replan, writes):
+        breaker.count(result)
+        yield result
+
+
+@dataclass
+class Breaker:
+    """Stops a task whose writes fail for the server's reasons: 20 % of at least 10 (SPEC section 7)."""
+
+    written: int = 0
+    failed: int = 0
+    retry_after: float | None = None
+
+    def count(self, result: Result) -> None:
+        """Count what became of a write; a refused record is no failure."""
+        self.written += 1
+        self.failed += result.result == "failed"
+        self.retry_after = max(self.retry_after or 0, result.retry_after or 0) or None
+
+    def check(self) -> None:
+        """:raises TransientFault: too many writes failed."""
+        if self.written >= 10 and self.failed * 5 >= self.written:
+            raise TransientFault(
+                f"Stopped: {self.failed} of {self.written} writes failed for the directory's reasons.",
+                advice="What was written stays. When the directory is well again, clear the task: it writes the rest.",
+                retry_after=self.retry_after,
+            )
+
+
+def _rounds(
+    directory: WritableDirectory,
+    changes: Sequence[Change],
+    replan: Replan,
+    writes: Callable[[dict[str, Change]], Iterator[Write]],
+) -> Iterator[Result]:
     pending = {str(position): change for position, change in enumerate(changes)}
     for _ in range(_ROUNDS):
         again: dict[str, Change] = {}
-        for written in directory.write([_write(key, each, knows_extension) for key, each in pending.items()]):
+        for written in directory.write(writes(pending)):
             change = pending[written.key]
             replanned = _look_again(directory, change, written, replan)
             if replanned is None:
@@ -208,4 +260,5 @@ def _result(
         result=result or status,
         code=code if result else status_code,
         detail=None if result else written.detail,
+        retry_after=written.retry_after,
     )

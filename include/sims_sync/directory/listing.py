@@ -1,8 +1,7 @@
-"""Reading accounts: the whole list in pages, one account, the holder of a user name (RFC 7644 section 3.4)."""
+"""Reading accounts: the whole list, in pages (RFC 7644 section 3.4)."""
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -33,61 +32,69 @@ def list_accounts(search: Search, *, filtered: bool, sorted_by_id: bool) -> list
 
     :param filtered: whether the server filters; else the full list is filtered here.
     :param sorted_by_id: whether the server sorts, which keeps its pages apart while others write.
-    :raises TransientFault: the list does not add up, three times: others write meanwhile.
+    :raises TransientFault: the list does not add up, each time that it is read: others write meanwhile, say.
     """
-    accounts = _found(search, STUDENTS_AND_LINKED if filtered else None, sorted_by_id=sorted_by_id)
+    condition = STUDENTS_AND_LINKED if filtered else None
+    try:
+        accounts = accounts_where(search, condition, sorted_by_id=sorted_by_id)
+    except FilterRefused:
+        log.warning("The directory has filters, but refuses ours: listing all accounts")
+        accounts = accounts_where(search, None, sorted_by_id=sorted_by_id)
     return [account for account in accounts if _concerns_us(account)]
 
 
-def find_by_user_name(search: Search, user_name: str, *, filtered: bool, sorted_by_id: bool) -> dict[str, Any] | None:
-    """The account that holds a user name (compared without case), none when nobody does.
+def accounts_where(search: Search, condition: str | None, *, sorted_by_id: bool) -> list[dict[str, Any]]:
+    """The accounts that a filter names, or everybody's.
 
-    :param filtered: as for :func:`list_accounts`. :param sorted_by_id: likewise.
-    :raises TransientFault: likewise.
+    :param condition: the filter, none for everybody. :param sorted_by_id: as for :func:`list_accounts`.
+    :raises TransientFault: likewise. :raises FilterRefused: the server does not take the filter.
     """
-    by_name = f"userName eq {json.dumps(user_name, ensure_ascii=False)}"
-    accounts = _found(search, by_name if filtered else None, sorted_by_id=sorted_by_id)
-    wanted = user_name.casefold()
-    return next((each for each in accounts if str(each.get("userName", "")).casefold() == wanted), None)
-
-
-def _found(search: Search, condition: str | None, *, sorted_by_id: bool) -> list[dict[str, Any]]:
-    """The accounts that a filter names, or everybody's where the server does not take it."""
     query: dict[str, Any] = {"count": _PAGE_SIZE}
     if sorted_by_id:
         query["sortBy"] = "id"
     if condition is not None:
-        try:
-            return _whole(search, {**query, "filter": condition})
-        except FilterRefused:
-            log.warning("The directory has filters, but refuses ours: listing all accounts")
-    return _whole(search, query)
-
-
-def _whole(search: Search, query: dict[str, Any]) -> list[dict[str, Any]]:
+        query["filter"] = condition
     for _ in range(_TRIES):
-        accounts, total = _pages(search, query)
-        if len(accounts) == total:
+        accounts = _pages(search, query)
+        if accounts is not None:
             return list(accounts.values())
-        log.warning("The directory says that it lists %d accounts, and listed %d: listing again", total, len(accounts))
+        log.warning("The directory's list of accounts does not add up: listing again")
     raise TransientFault(
-        "The directory's list of accounts does not add up: it names more or fewer than it says.",
+        "The directory's list of accounts does not add up: it names more or fewer than it says, or moves.",
         advice="Somebody else may be writing to it; if it stays so, ask the directory's support.",
     )
 
 
-def _pages(search: Search, query: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], int]:
+def _pages(search: Search, query: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
+    """The accounts of all pages by id, none where the pages do not make one list.
+
+    Each page is asked for from the last account of the one before. So it shows when others moved the list in between,
+    even if it is as long as before; and the last page shows whether there are more accounts than the server says.
+    """
     accounts: dict[str, dict[str, Any]] = {}
-    start = 1
-    while True:
-        page = search({**query, "startIndex": start})
-        total, resources = page.get("totalResults"), page.get("Resources") or []
-        if not isinstance(total, int) or not all(isinstance(each, dict) and each.get("id") for each in resources):
-            raise UnexpectedAnswer("The directory answered no list of accounts.")
-        accounts.update((str(each["id"]), each) for each in resources)
-        start += len(resources)
-        if not resources or start > total:
-            return accounts, total
+    totals: set[int] = set()
+    page = _page(search, query, 1, totals)
+    while page.keys() - accounts.keys():
+        accounts.update(page)
+        last = next(reversed(accounts))
+        before, page = page, _page(search, query, len(accounts), totals)
+        if list(page) in ([last], list(before)):  # the end, or a server that gives one account a page, or whole pages
+            if totals == {len(accounts)}:
+                break
+            page = _page(search, query, len(accounts) + 1, totals)
+        elif next(iter(page), None) != last:
+            return None
+    return accounts if totals == {len(accounts)} else None
+
+
+def _page(search: Search, query: dict[str, Any], start: int, totals: set[int]) -> dict[str, dict[str, Any]]:
+    """The accounts of one page by id. :param totals: the server's total goes here."""
+    answer = search({**query, "startIndex": start})
+    total, resources = answer.get("totalResults"), answer.get("Resources") or []
+    if not isinstance(total, int) or not all(isinstance(each, dict) and each.get("id") for each in resources):
+        raise UnexpectedAnswer("The directory answered no list of accounts.")
+    totals.add(total)
+    return {str(each["id"]): each for each in resources}
 
 
 def _concerns_us(account: dict[str, Any]) -> bool:

@@ -21,6 +21,8 @@ TIMEOUT = (10.0, 60.0)
 _LONGEST_WAIT = 60.0
 """Seconds that a server may ask us to wait within a task; for more, the task fails and is tried again later."""
 _TOO_MANY_REQUESTS = 429
+REFUSED_LOGIN = (401, 403)
+"""The statuses for which :func:`check_login` raises."""
 _SERVERS_REASONS = (429, 500, 502, 503, 504)
 _STRUCTURE = frozenset({"schemas", "op", "path", "type"})
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")

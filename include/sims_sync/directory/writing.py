@@ -14,8 +14,9 @@ from sims_sync.directory.accounts import managed
 from sims_sync.directory.bulk import Request, answers, batches, body
 from sims_sync.directory.discovery import SYNC_REPORT, Capabilities
 from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations
-from sims_sync.directory.listing import FilterRefused, find_by_user_name, list_accounts
-from sims_sync.directory.session import check_login, document, scrubbed, send
+from sims_sync.directory.listing import FilterRefused, list_accounts
+from sims_sync.directory.looking_up import LookUp
+from sims_sync.directory.session import REFUSED_LOGIN, check_login, document, scrubbed, send
 from sims_sync.errors import TransientFault
 
 log = logging.getLogger(__name__)
@@ -60,12 +61,14 @@ class Written:
         was seen), ``missing`` (it is gone), ``refused`` (the directory does not want the record), ``failed`` (for the
         server's reasons; whether it got through is not known).
     :param detail: the directory's words, scrubbed of values.
+    :param retry_after: seconds that the server asked to wait, if it did.
     """
 
     key: str
     status: Status
     account_id: str | None = None
     detail: str | None = None
+    retry_after: float | None = None
 
 
 class Directory:
@@ -82,6 +85,7 @@ class Directory:
         self.capabilities = capabilities
         self._session = session
         self._connection_name = connection_name
+        self._look_up = LookUp(self._search, filtered=capabilities.filter, sorted_by_id=capabilities.sort)
 
     def list_accounts(self) -> list[dict[str, Any]]:
         """All accounts with the role ``student``, and all that are linked to a person."""
@@ -96,8 +100,7 @@ class Directory:
 
     def find_by_user_name(self, user_name: str) -> dict[str, Any] | None:
         """The account that holds a user name (compared without case), none when nobody does."""
-        filtered, sorted_by_id = self.capabilities.filter, self.capabilities.sort
-        return find_by_user_name(self._search, user_name, filtered=filtered, sorted_by_id=sorted_by_id)
+        return self._look_up.holder(user_name)
 
     def send_report(self, report: dict[str, Any]) -> None:
         """Send a ``SyncReport`` to the endpoint that takes it."""
@@ -130,7 +133,7 @@ class Directory:
                 request = self._prepare(write)
             except TransientFault as fault:
                 account_id = write.account_id if isinstance(write, AccountChange) else None
-                request = Written(write.key, "failed", account_id, fault.message)
+                request = Written(write.key, "failed", account_id, fault.message, fault.retry_after)
             if isinstance(request, Written):
                 settled.append(request)
             else:
@@ -147,7 +150,7 @@ class Directory:
         if version is None or not self.capabilities.patch:
             now = self.read(write.account_id)
             if now is None:
-                return Written(write.key, "missing", write.account_id)
+                return self._not_found(write.key, write.account_id)
             if managed(now) != write.account:
                 return Written(write.key, "stale", write.account_id)
             account = now
@@ -163,7 +166,7 @@ class Directory:
         try:
             response = self._send("POST", "/Bulk", body(batch))
         except TransientFault as fault:
-            yield from (Written(request.key, "failed", request.account_id, fault.message) for request in batch)
+            yield from (_failed(request, fault) for request in batch)
             return
         if response.status_code == requests.codes.request_entity_too_large:
             middle = len(batch) // 2
@@ -171,21 +174,18 @@ class Directory:
                 yield from self._in_bulk(half) if len(half) > 1 else map(self._alone, half)
             return
         operations = document(response, connection_name=self._connection_name).get("Operations") or []
-        for request, answer in zip(batch, answers(batch, operations), strict=True):
-            status = str(answer.get("status") or "0")
-            yield self._written(
-                request,
-                int(status) if status.isdecimal() else 0,
-                answer.get("response") or {},
-                str(answer.get("location") or ""),
-            )
+        told = list(zip(batch, answers(batch, operations), strict=True))
+        # A refused login ends the writing: first what became of the others.
+        for request, answer in sorted(told, key=lambda each: _status(each[1]) in REFUSED_LOGIN):
+            location = str(answer.get("location") or "")
+            yield self._written(request, _status(answer), answer.get("response") or {}, location)
 
     def _alone(self, request: Request) -> Written:
         headers = {"If-Match": request.version} if request.version is not None else {}
         try:
             response = self._send(request.method, request.path, request.data, headers=headers)
         except TransientFault as fault:
-            return Written(request.key, "failed", request.account_id, fault.message)
+            return _failed(request, fault)
         answer: Any = {}
         if response.ok and response.content:  # a login page, say, answers 200 too
             answer = document(response, connection_name=self._connection_name)
@@ -206,7 +206,12 @@ class Directory:
             if request.account_id is not None:
                 return Written(request.key, "changed", request.account_id)
             account_id = str(answer.get("id") or unquote(location.rpartition("/")[2])) or None
-            return Written(request.key, "created" if account_id else "failed", account_id)
+            if account_id is None:
+                return Written(request.key, "failed")
+            self._look_up.add({**request.data, "id": account_id})
+            return Written(request.key, "created", account_id)
+        if status == requests.codes.not_found and request.account_id is not None:
+            return self._not_found(request.key, request.account_id)
         check_login(status, request.method, connection_name=self._connection_name)
         parts = [str(part) for part in (answer.get("scimType"), answer.get("detail")) if part]
         detail = scrubbed(": ".join(parts), [request.data]) or None
@@ -214,6 +219,16 @@ class Directory:
             return Written(request.key, "failed", request.account_id, detail)
         statuses = _STATUSES_OF_A_CREATE if request.account_id is None else _STATUSES_OF_A_CHANGE
         return Written(request.key, statuses.get(status, "refused"), request.account_id, detail)
+
+    def _not_found(self, key: str, account_id: str) -> Written:
+        """What became of an account that the server does not find: one that it lists all the same is not gone."""
+        try:
+            listed = self._look_up.is_listed(account_id)
+        except TransientFault as fault:
+            return Written(key, "failed", account_id, fault.message, fault.retry_after)
+        if listed:
+            return Written(key, "failed", account_id, "the directory lists the account, but does not find it")
+        return Written(key, "missing", account_id)
 
     def _search(self, query: dict[str, Any]) -> dict[str, Any]:
         response = self._send("GET", "/Users", params=query)
@@ -226,5 +241,15 @@ class Directory:
         return send(self._session, method, url, connection_name=self._connection_name, body=content, **options)
 
 
+def _status(answer: dict[str, Any]) -> int:
+    """The status of an operation of a bulk answer, 0 where it has none."""
+    status = str(answer.get("status") or "0")
+    return int(status) if status.isdecimal() else 0
+
+
+def _failed(request: Request, fault: TransientFault) -> Written:
+    return Written(request.key, "failed", request.account_id, fault.message, fault.retry_after)
+
+
 _STATUSES_OF_A_CREATE: dict[int, Status] = {409: "conflict"}
-_STATUSES_OF_A_CHANGE: dict[int, Status] = {404: "missing", 409: "conflict", 412: "stale"}
+_STATUSES_OF_A_CHANGE: dict[int, Status] = {409: "conflict", 412: "stale"}

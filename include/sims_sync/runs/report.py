@@ -17,7 +17,7 @@ from sims_sync.findings import CODES
 Outcome = Literal["success", "failed", "held", "superseded", "dry_run"]
 
 NOTHING_WRITTEN: frozenset[Outcome] = frozenset({"held", "superseded", "dry_run"})
-"""Outcomes of runs that write nothing by design: their counts are those of the plan."""
+"""Outcomes of runs that write nothing by design (but a run may be superseded half way): their counts are the plan's."""
 
 _STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated"}
 _LEAVER_KINDS = ("disable", "unlink_role")
@@ -40,23 +40,23 @@ class RunFacts:
 
 
 def count(
-    outcome: Outcome,
     *,
     extracted: int,
     accepted: int,
     findings: pd.DataFrame,
     planned: Mapping[str, int] | None,
-    results: pd.DataFrame,
+    results: pd.DataFrame | None,
 ) -> dict[str, int]:
     """How many records met which fate; each extracted record is counted once (SPEC section 11).
 
     :param extracted: records extracted; :param accepted: those that validated.
     :param findings: all findings of the run.
     :param planned: the plan's counts by kind, none where the run did not come that far.
-    :param results: what the writes did: ``kind``, ``result`` (``done``, ``rejected`` or ``failed``).
+    :param results: what the writes did: ``kind``, ``result`` (``done``, ``rejected`` or ``failed``); none where nothing
+        was to be written.
     """
     plan = planned or {}
-    if outcome in NOTHING_WRITTEN:
+    if results is None:
         done: Mapping[str, int] = plan
         refused = 0
     else:

@@ -37,11 +37,13 @@ class Reference(TypedDict):
 class StageOutput:
     """A stage's saved output, checked by hash whenever a file is read.
 
+    :param reference: what names this output to other stages.
     :param facts: small facts that later stages need, such as the effective date; never a value of a person.
     """
 
     folder: StorePath
     stage: str
+    reference: Reference
     files: Mapping[str, str]
     facts: Mapping[str, Any]
     counts: Mapping[str, int]
@@ -79,12 +81,13 @@ class RunFiles:
         """Keep why a stage failed, for the report; the reason never holds a value of a person."""
         store.write(self.folder / f"{stage}.ended.json", store.as_json({"how": "failed", "reason": reason}))
 
-    def record_skip(self, stage: str, reason: str) -> None:
+    def record_skip(self, stage: str, reason: str, *, superseded: bool = False) -> None:
         """Keep why a stage was skipped, for the report."""
-        store.write(self.folder / f"{stage}.ended.json", store.as_json({"how": "skipped", "reason": reason}))
+        how = "superseded" if superseded else "skipped"
+        store.write(self.folder / f"{stage}.ended.json", store.as_json({"how": how, "reason": reason}))
 
     def ended(self, stage: str) -> tuple[str, str] | None:
-        """How (``failed``, ``skipped``) and why a stage ended without output, if it did."""
+        """How (``failed``, ``skipped``, ``superseded``) and why a stage ended without output, if it did."""
         path = self.folder / f"{stage}.ended.json"
         if not path.exists():
             return None
@@ -119,7 +122,7 @@ class RunFiles:
         content = store.as_json(manifest)
         path = self.folder / f"{stage}.json"
         store.write(path, content)
-        return Reference(stage=stage, manifest=str(path), sha256=store.sha256(content), counts=dict(counts))
+        return _reference(stage, path, content, counts)
 
     def open(self, stage: str, reference: Reference | None = None) -> StageOutput:
         """A stage's output.
@@ -127,11 +130,13 @@ class RunFiles:
         :param reference: what the stage's task returned; the manifest must still be that one.
         :raises PermanentFault: it is gone, or another try of the stage has written it anew.
         """
-        content = _checked(self.folder / f"{stage}.json", reference["sha256"] if reference else None, stage)
+        path = self.folder / f"{stage}.json"
+        content = _checked(path, reference["sha256"] if reference else None, stage)
         manifest = json.loads(content)
         return StageOutput(
             folder=self.folder,
             stage=stage,
+            reference=_reference(stage, path, content, manifest["counts"]),
             files=manifest["files"],
             facts=manifest["facts"],
             counts=manifest["counts"],
@@ -144,6 +149,10 @@ class RunFiles:
             return None
         output = self.open(stage)
         return output if all((self.folder / stage / name).exists() for name in output.files) else None
+
+
+def _reference(stage: str, path: StorePath, content: bytes, counts: Mapping[str, int]) -> Reference:
+    return Reference(stage=stage, manifest=str(path), sha256=store.sha256(content), counts=dict(counts))
 
 
 def _serialised(name: str, value: Any) -> tuple[str, bytes]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from sims_sync.errors import PermanentFault
 from sims_sync.runs import store
+from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.store import StorePath
 
+_WINDOW = timedelta(days=7)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -31,18 +34,50 @@ class SchoolState:
         :raises PermanentFault: another school has claimed the directory at this base URL.
         """
         wanted = _canonical(base_url)
-        for folder in self.root.iterdir() if self.root.exists() else ():
-            if folder.name != self.school_id and _claim_of(folder / store.STATE / "claim.json") == wanted:
+        for other in store.names(self.root):
+            if other != self.school_id and SchoolState(self.root, other)._load("claim", {}).get("base_url") == wanted:
                 raise PermanentFault(
-                    f"The directory of {self.school_id} is that of the school {folder.name}, which claimed it first.",
+                    f"The directory of {self.school_id} is that of the school {other}, which claimed it first.",
                     advice=f"Correct the host of the directory connection of {self.school_id}; or, if the directory "
-                    f"really changed hands, remove {folder.name}/{store.STATE}/claim.json from the store.",
+                    f"really changed hands, remove {other}/{store.STATE}/claim.json from the store.",
                 )
 
     def claim(self, base_url: str) -> None:
         """Claim the directory for this school: the first run does."""
         self.check_claim(base_url)
         self._save("claim", {"base_url": _canonical(base_url)})
+
+    @property
+    def folder(self) -> StorePath:
+        """Where the state lies."""
+        return store.state_folder(self.root, self.school_id)
+
+    def mark(self) -> Mark | None:
+        """The newest roll that any run began to apply; none before the first run, or when it is lost."""
+        document = self._load("mark", None)
+        return None if document is None else Mark.from_document(document)
+
+    def save_mark(self, mark: Mark) -> None:
+        """Set the mark: before a run's first write."""
+        self._save("mark", mark.as_document())
+
+    def has_applied(self) -> bool:
+        """Whether something other than the mark shows that an earlier run began to write: a run without a mark then
+        has lost it."""
+        if self._path("departures").exists():
+            return True
+        school = self.root / self.school_id
+        return any((school / run / "load.json").exists() for run in store.names(school))
+
+    def departures(self, now: datetime) -> list[Departures]:
+        """What was disabled in the last 7 days, as written, the oldest first."""
+        kept = map(Departures.from_document, self._load("departures", []))
+        return [each for each in kept if each.at > now - _WINDOW]
+
+    def save_departures(self, entry: Departures) -> None:
+        """Write down what a plan disables, in place of what was written down of the same plan before."""
+        kept = [each for each in self.departures(entry.at) if (each.run_id, each.plan) != (entry.run_id, entry.plan)]
+        self._save("departures", [each.as_document() for each in [*kept, entry]])
 
     def disabled_accounts(self) -> frozenset[str]:
         """The ids of the accounts that the sync disabled, for directories that cannot keep the mark themselves."""
@@ -62,16 +97,22 @@ class SchoolState:
         self._save("failing", since)
 
     def _load(self, name: str, default: Any) -> Any:
-        path = store.state_folder(self.root, self.school_id) / f"{name}.json"
-        return json.loads(path.read_bytes()) if path.exists() else default
+        path = self._path(name)
+        try:
+            return json.loads(path.read_bytes()) if path.exists() else default
+        except ValueError:
+            raise PermanentFault(
+                f"The file {path.name} of the state of {self.school_id} cannot be read.",
+                advice=f"Restore {self.school_id}/{store.STATE}/ from a backup; or remove the file: "
+                "then the next plan is held until a person approves it.",
+            ) from None
 
     def _save(self, name: str, value: Any) -> None:
-        path = store.state_folder(self.root, self.school_id) / f"{name}.json"
-        store.write(path, store.as_json(value))
+        store.write(self._path(name), store.as_json(value))
 
-
-def _claim_of(path: StorePath) -> str | None:
-    return json.loads(path.read_bytes())["base_url"] if path.exists() else None
+    def _path(self, name: str) -> StorePath:
+        path: StorePath = self.folder / f"{name}.json"
+        return path
 
 
 def _canonical(base_url: str) -> str:

@@ -60,16 +60,35 @@ def write(path: StorePath, content: bytes) -> None:
     if not isinstance(path, Path):
         path.write_bytes(content)  # one PUT of an object store is atomic
         return
-    _make_private(path.parent)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+    with _written_aside(path, content) as temporary:
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def create(path: StorePath, content: bytes) -> bool:
+    """Write a file that must not be there yet; of several at once that try, one succeeds.
+
+    On an object store this takes one that can create conditionally (S3, Google and Azure do).
+
+    :returns: whether it was written; False: the file is there.
+    """
+    try:
+        if isinstance(path, Path):
+            with _written_aside(path, content) as temporary:
+                path.hardlink_to(temporary)
+        else:
+            store: Any = path
+            store.fs.pipe_file(store.path, content, mode="create")
+    except FileExistsError:
+        return False
+    return True
+
+
+def names(folder: StorePath) -> list[str]:
+    """The names of what lies in a folder now; none where there is no such folder."""
+    if not isinstance(folder, Path):
+        store: Any = folder
+        store.fs.invalidate_cache(store.path)  # other machines write too
+    return [path.name for path in folder.iterdir()] if folder.exists() else []
 
 
 def as_json(value: Any) -> bytes:
@@ -81,6 +100,21 @@ def remove(path: StorePath) -> None:
     """Remove a file, if it is there."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
+
+
+@contextlib.contextmanager
+def _written_aside(path: Path, content: bytes) -> Iterator[Path]:
+    """The content in a file of another name beside the one that it is for, gone at the end of the block."""
+    _make_private(path.parent)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _make_private(folder: Path) -> None:

@@ -1,0 +1,179 @@
+"""From an approved plan to writes: the tasks ``load`` and ``disable_leavers``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from sims_sync.airflow.connections import open_directory
+from sims_sync.airflow.planning import open_plan, roll, rules, superseded
+from sims_sync.airflow.run import Run, Superseded
+from sims_sync.airflow.settings import PLAN_LIFETIME
+from sims_sync.changes.apply import Replan, Result, apply_changes, check_disabled, replan_leaver, replan_student
+from sims_sync.changes.change import Change
+from sims_sync.changes.plan import Plan
+from sims_sync.directory.writing import Directory
+from sims_sync.errors import PermanentFault, SyncError, TransientFault
+from sims_sync.runs.lease import Lease, lease
+from sims_sync.runs.mark import Departures, Mark
+from sims_sync.runs.stages import Reference, StageOutput
+
+
+def load(run: Run, approved: Reference | None) -> Reference:
+    """Write the planned changes of the students on roll.
+
+    :param approved: what `approve` returned, none where it was marked as done by hand.
+    """
+    made, source, approval = _open_approved(run, approved)
+    if run.parameters.dry_run:
+        raise AirflowSkipException("Dry run: the plan is made, nothing is written.")
+    directory = open_directory(run.school)
+    replan = replan_student(run.files.open("transform").table("accounts"), rules(run, directory, source))
+    with _alone(run, source, "load") as held:
+        results, fault = _write(run, directory, made.for_students, replan, held)
+        reference = _save(run, "load", approval, results)
+    _check_complete(made.for_students, results, fault)
+    return reference
+
+
+def disable_leavers(run: Run, loaded: Reference) -> Reference:
+    """Disable the accounts of those who left, and read them back.
+
+    :param loaded: what `load` returned.
+    """
+    made, source, approval = _open_approved(run, run.files.open("load", loaded).facts["approved"])
+    if made.no_leaver_check:
+        raise AirflowSkipException(f"Nobody is disabled: {made.no_leaver_check}")
+    directory = open_directory(run.school)
+    validation = run.files.open("validate")
+    replan = replan_leaver(validation.table("roll"), validation.table("roll_emails"), rules(run, directory, source))
+    with _alone(run, source, "disable_leavers") as held:
+        earlier = _write_down_planned(run, approval, made.for_leavers)
+        results, fault = _write(run, directory, made.for_leavers, replan, held)
+        _write_down_done(run, approval, results, earlier if fault else frozenset())
+        reference = _save(run, "disable_leavers", approval, results)
+    _check_complete(made.for_leavers, results, fault)
+    check_disabled(directory, results)
+    return reference
+
+
+def _open_approved(run: Run, approved: Reference | None) -> tuple[Plan, StageOutput, StageOutput]:
+    """The plan, its manifest, and the approval of just this plan.
+
+    :raises PermanentFault: it was not approved, or is not the plan that was approved, or is too old.
+    """
+    if approved is None:
+        raise PermanentFault(
+            "This plan went through `approve` without an answer of it, as when the task is marked as done by hand.",
+            advice="Clear the run from `plan`; a plan that is held is approved under Required Actions.",
+        )
+    approval = run.files.open("approve", approved)
+    made, source = open_plan(run, approval.facts["plan"])
+    if source.saved_at + PLAN_LIFETIME < datetime.now(UTC):
+        raise PermanentFault(
+            f"The plan was made at {source.saved_at:%Y-%m-%d %H:%M} UTC, and is not applied after 24 hours.",
+            advice="Clear the run from `extract`.",
+        )
+    return made, source, approval
+
+
+@contextmanager
+def _alone(run: Run, source: StageOutput, stage: str) -> Iterator[Lease]:
+    """Alone with the directory, with the mark set, while the block runs.
+
+    :raises Superseded: a newer roll was applied, or began to be.
+    :raises PermanentFault: the mark was there when the plan was made, and is gone.
+    """
+    own = roll(source)
+    with lease(run.state.folder, "directory", f"{run.run_id} ({stage})") as held:
+        mark = run.state.mark()
+        if reason := source.facts["superseded"] or superseded(run, mark, own):
+            raise Superseded(reason)
+        if mark is None and source.facts["mark_seen"]:
+            raise PermanentFault(
+                "The school's mark (state/mark.json) was removed after the plan was made.",
+                advice="Clear the run from `plan`: that plan is held until a person approves it.",
+            )
+        if run.parameters.only_person_ids is None:
+            rejected = source.facts["rejected"]
+            run.state.save_mark(mark.moved_to(own, run.run_id, rejected) if mark else Mark(own, run.run_id, rejected))
+        yield held
+
+
+def _write(
+    run: Run, directory: Directory, changes: list[Change], replan: Replan, held: Lease
+) -> tuple[list[Result], SyncError | None]:
+    """Write the changes: what became of each, and the fault that ended the writing half way, if one did."""
+    knows_extension = directory.capabilities.knows_extension
+    marked = {str(change.account_id) for change in changes if change.values.get("disabledBySync")}
+    if not knows_extension and marked:
+        run.state.save_disabled_accounts(run.state.disabled_accounts() | marked)
+    results: list[Result] = []
+    try:
+        results.extend(apply_changes(directory, changes, replan, held.check, knows_extension=knows_extension))
+    except SyncError as fault:
+        return results, fault
+    done = {str(result.account_id) for result in results if result.result == "done"}
+    enabled = {str(change.account_id) for change in changes if "disabledBySync" in change.values} & done - marked
+    if not knows_extension and enabled:
+        run.state.save_disabled_accounts(run.state.disabled_accounts() - enabled)
+    return results, None
+
+
+def _save(run: Run, stage: str, approval: StageOutput, results: list[Result]) -> Reference:
+    return run.files.save(
+        stage,
+        {"results": [result.as_document() for result in results]},
+        counts=dict(Counter(result.result for result in results)),
+        facts={"approved": approval.reference},
+    )
+
+
+def _check_complete(changes: list[Change], results: list[Result], fault: SyncError | None) -> None:
+    """:raises SyncError: the fault that ended the writing. :raises TransientFault: some writes failed."""
+    if fault is not None:
+        raise fault
+    failed = [result for result in results if result.result == "failed"]
+    if failed:
+        raise TransientFault(
+            f"{len(failed)} of {len(changes)} writes failed for the directory's reasons.",
+            advice="What was written stays; the next try writes the rest.",
+            retry_after=max(result.retry_after or 0 for result in failed) or None,
+        )
+
+
+def _write_down_planned(run: Run, approval: StageOutput, changes: list[Change]) -> frozenset[str]:
+    """Write down for the limit of 7 days what is about to be disabled, so that a task that is killed has counted it.
+
+    :returns: what earlier tries of the task had written down.
+    """
+    planned = approval.facts["plan"]["sha256"]
+    earlier = frozenset(
+        account
+        for each in run.state.departures(datetime.now(UTC))
+        if (each.run_id, each.plan) == (run.run_id, planned)
+        for account in each.accounts
+    )
+    _write_down(run, approval, earlier | {str(change.account_id) for change in changes})
+    return earlier
+
+
+def _write_down_done(run: Run, approval: StageOutput, results: list[Result], earlier: frozenset[str]) -> None:
+    """Write down what was disabled, in this try and (where it did not come to its end) in earlier ones."""
+    _write_down(run, approval, earlier | {str(result.account_id) for result in results if result.result == "done"})
+
+
+def _write_down(run: Run, approval: StageOutput, accounts: frozenset[str]) -> None:
+    run.state.save_departures(
+        Departures(
+            run_id=run.run_id,
+            plan=approval.facts["plan"]["sha256"],
+            at=datetime.now(UTC),
+            approved=approval.facts["held"],
+            accounts=tuple(sorted(accounts)),
+        )
+    )

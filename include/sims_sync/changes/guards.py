@@ -1,0 +1,160 @@
+"""The limits of SPEC section 7: a plan over one of them is held until a person approves it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+import pandas as pd
+
+from sims_sync.changes.plan import Plan, rejected
+from sims_sync.config import Limit
+from sims_sync.directory.attributes import ATTRIBUTES, Attribute
+
+MISMATCHES_ALLOWED = 3
+"""More records whose account is somebody else's (``identity_mismatch``) hold the plan, SPEC section 5."""
+
+_WORDS = {
+    "disable": "{count} of {base} active student accounts would be disabled or lose the role",
+    "disable_7_days": "with those of the last 7 days that no person approved, {count} accounts would be disabled or "
+    "lose the role, beside {base} active student accounts",
+    "clear": "{count} of {base} accounts would lose their {attribute}",
+    "create": "{count} accounts would be created, beside {base} active student accounts",
+    "reject": "{count} of {base} extracted records are rejected that the last applied run did not reject",
+}
+
+Rejected = Mapping[str, int]
+"""Rejected records: ``"<Person ID>"`` to 1, and ``"none"`` to the number of those without one."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How near a plan comes to a limit.
+
+    :param limit: its key in the configuration.
+    :param count: accounts or records that the limit counts, of ``base``.
+    :param allowed: the largest count that is not over the limit.
+    :param attribute: for ``clear``, the attribute that is lost.
+    """
+
+    limit: str
+    count: int
+    base: int
+    allowed: int
+    attribute: str | None = None
+
+    @property
+    def exceeded(self) -> bool:
+        return self.count > self.allowed
+
+    @property
+    def message(self) -> str:
+        """The measure in words, with the limit."""
+        words = _WORDS[self.limit].format(count=self.count, base=self.base, attribute=self.attribute)
+        return f"{words}; the limit (`limits.{self.limit}`) is {self.allowed}."
+
+    def as_document(self) -> dict[str, Any]:
+        return {**asdict(self), "exceeded": self.exceeded}
+
+
+def allowed(limit: Limit, base: int) -> int:
+    """The largest count that is within a limit: over it is one above ``floor`` and above ``percent`` of the base, or
+    above the optional ``count`` whatever the percentage."""
+    most = max(limit.floor, int(Fraction(str(limit.percent)) * base / 100))
+    return most if limit.count is None else min(most, limit.count)
+
+
+def measure(
+    plan: Plan,
+    accounts: pd.DataFrame,
+    limits: Mapping[str, Limit],
+    *,
+    extracted: int,
+    rejected_now: Rejected,
+    rejected_before: Rejected,
+    disabled_recently: Collection[str],
+) -> list[Measure]:
+    """Measure a plan against the limits.
+
+    :param accounts: accounts as they are (``directory.accounts``).
+    :param limits: the school's limits by key.
+    :param extracted: the number of records in the extract.
+    :param rejected_now: the records that this run rejects; ``rejected_before``: those of the last applied run.
+    :param disabled_recently: ids of the accounts that were disabled or lost the role in the last 7 days, in runs that
+        no person approved.
+    :returns: one measure for each limit that applies, and for ``clear`` one for each attribute that an account loses.
+        On an empty directory only ``reject`` applies; to a plan that disables nobody ``disable_7_days`` does not.
+    """
+    newly_rejected = sum((Counter(rejected_now) - Counter(rejected_before)).values())
+    measured: list[tuple[str, int, int, str | None]] = [("reject", newly_rejected, extracted, None)]
+    if accounts["is_student"].any():
+        active = int((accounts["is_student"] & accounts["active"]).sum())
+        leaving = {str(change.account_id) for change in plan.for_leavers}
+        measured.append(("create", plan.counts["create"], active, None))
+        measured.append(("disable", len(leaving), active, None))
+        if leaving:
+            measured.append(("disable_7_days", len(leaving | set(disabled_recently)), active, None))
+        measured += [("clear", lost, of, name) for name, lost, of in _losses(plan, accounts)]
+    return [Measure(key, count, base, allowed(limits[key], base), name) for key, count, base, name in measured]
+
+
+def reasons_to_hold(plan: Plan, measures: Collection[Measure]) -> list[str]:
+    """Why a plan is held, in words without a value; empty when it is not."""
+    reasons = [each.message for each in measures if each.exceeded]
+    reasons += [
+        f"{each.count} of {each.base} active student accounts would be disabled or lose the role: more than half "
+        "always takes an approval."
+        for each in measures
+        if each.limit == "disable" and not each.exceeded and 2 * each.count > each.base
+    ]
+    mismatches = int((plan.findings["code"] == "identity_mismatch").sum())
+    if mismatches > MISMATCHES_ALLOWED:
+        reasons.append(
+            f"{mismatches} accounts with a student's Person ID seem to be other people's (`identity_mismatch`): is it "
+            "the right school's directory, or was SIMS renumbered?"
+        )
+    return reasons
+
+
+def rejected_records(findings: pd.DataFrame) -> dict[str, int]:
+    """The records that a run rejects, so that the next one can tell which are new.
+
+    :param findings: all findings of the run (columns of ``FINDING_COLUMNS``).
+    """
+    stops = rejected(findings)
+    people = {str(int(person_id)): 1 for person_id in stops["person_id"].dropna().unique()}
+    nobodys = int((stops["code"] == "no_person_id").sum())
+    return {**people, **({"none": nobodys} if nobodys else {})}
+
+
+def _losses(plan: Plan, accounts: pd.DataFrame) -> Iterator[tuple[str, int, int]]:
+    """Attributes that some account would lose: name, how many lose it, how many of those compared have it."""
+    changes = {str(change.account_id): change.values for change in plan.for_students if change.account_id}
+    people = {change.person_id for change in plan.for_students} | set(plan.unchanged)
+    compared = accounts[accounts["account_id"].isin(changes) | accounts["linked_person_id"].isin(people)]
+    for attribute in ATTRIBUTES:
+        having = compared[_has(attribute, compared[attribute.column])]
+        lost = sum(
+            attribute.name in values and _is_loss(attribute, present, values[attribute.name])
+            for account_id, present in zip(having["account_id"], having[attribute.column], strict=True)
+            if (values := changes.get(str(account_id), {}))
+        )
+        if lost:
+            yield attribute.name, lost, len(having)
+
+
+def _has(attribute: Attribute, values: pd.Series[Any]) -> pd.Series[bool]:
+    if attribute.column == "free_school_meals":
+        return values.fillna(False).astype(bool)
+    return values.notna() & (values.fillna("[]") != "[]")
+
+
+def _is_loss(attribute: Attribute, present: Any, written: Any) -> bool:
+    """Free school meals from true to false and fewer SEN entries count as lost."""
+    if attribute.column == "sen_information":
+        return len(written or ()) < len(json.loads(present))
+    return not written

@@ -1,0 +1,172 @@
+"""A lease on something that one run of a school at a time may use: its SIMS, or writing to its directory.
+
+A lease is a numbered file in the school's state; the highest number counts. To take it is to create the next number,
+which of several at once only one can do. The holder renews it while it works and gives it back; one whose holder is
+dead, or that was not renewed in time, may be taken. So it holds between machines, and on any store that can create a
+file conditionally, where a file lock would not.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psutil
+
+from sims_sync.errors import TransientFault
+from sims_sync.runs import store
+from sims_sync.runs.store import StorePath
+
+log = logging.getLogger(__name__)
+
+LIFETIME = timedelta(minutes=2)
+"""After so long without a renewal others may take a lease; it is renewed four times as often."""
+WAIT = timedelta(minutes=30)
+"""How long a task waits for another run's lease."""
+_POLL = 1.0
+
+
+@dataclass
+class Lease:
+    """A lease that is held. :param folder: where its files lie. :param name: what it is for."""
+
+    folder: StorePath
+    name: str
+    holder: str
+    number: int
+    expires_at: datetime
+
+    def check(self) -> None:
+        """Called before each request that the lease is for.
+
+        :raises TransientFault: it was not renewed in time (the machine stood still), so that another may hold it now.
+        """
+        if datetime.now(UTC) >= self.expires_at:
+            raise TransientFault(
+                f"The lease `{self.name}` of this school ran out while the task stood still.",
+                advice="Nothing more is done in this try; the next one goes on.",
+            )
+
+    def renew(self, lifetime: timedelta, *, released: bool = False) -> None:
+        """Say that the holder is alive, or that it gives the lease back."""
+        expires_at = datetime.now(UTC) + lifetime
+        content = store.as_json(_entry(self.holder, expires_at, released=released))
+        store.write(_file(self.folder, self.name, self.number), content)
+        self.expires_at = expires_at
+
+
+@contextmanager
+def lease(
+    folder: StorePath, name: str, holder: str, *, wait: timedelta = WAIT, lifetime: timedelta = LIFETIME
+) -> Iterator[Lease]:
+    """Hold a lease while the block runs.
+
+    :param folder: the school's state. :param name: what the lease is for.
+    :param holder: who holds it, in words for the log of the one who waits.
+    :raises TransientFault: somebody else holds it for too long.
+    """
+    held = _take(folder, name, holder, wait, lifetime)
+    done = threading.Event()
+    renewal = threading.Thread(target=_keep, args=(held, lifetime, done), name=f"lease {name}", daemon=True)
+    renewal.start()
+    try:
+        yield held
+    finally:
+        done.set()
+        renewal.join()
+        held.renew(lifetime, released=True)
+
+
+def _take(folder: StorePath, name: str, holder: str, wait: timedelta, lifetime: timedelta) -> Lease:
+    deadline = time.monotonic() + wait.total_seconds()
+    told = None
+    while True:
+        numbers = _numbers(folder, name)
+        entry = _read(folder, name, numbers[-1]) if numbers else None
+        if not numbers or (entry is not None and _is_free(entry)):
+            held = _create(folder, name, holder, lifetime, after=numbers)
+            if held is not None:
+                return held
+            continue
+        if entry is None:  # gone meanwhile: another has a higher number
+            continue
+        if time.monotonic() > deadline:
+            raise TransientFault(
+                f"Another run of this school holds the lease `{name}`: {entry['holder']}.",
+                advice="Wait for it to end, then clear this task.",
+            )
+        if told != entry["holder"]:
+            told = entry["holder"]
+            log.info("Waiting for the lease `%s`, which %s holds", name, told)
+        time.sleep(_POLL)
+
+
+def _create(folder: StorePath, name: str, holder: str, lifetime: timedelta, after: list[int]) -> Lease | None:
+    """The next number, none where another was quicker."""
+    number = (after[-1] if after else 0) + 1
+    expires_at = datetime.now(UTC) + lifetime
+    if not store.create(_file(folder, name, number), store.as_json(_entry(holder, expires_at, released=False))):
+        return None
+    if _numbers(folder, name)[-1] != number:  # so slow that others came, went, and removed this number
+        store.remove(_file(folder, name, number))
+        return None
+    for old in after:
+        store.remove(_file(folder, name, old))
+    return Lease(folder, name, holder, number, expires_at)
+
+
+def _keep(held: Lease, lifetime: timedelta, done: threading.Event) -> None:
+    while not done.wait(lifetime.total_seconds() / 4):
+        if _numbers(held.folder, held.name)[-1:] != [held.number] or datetime.now(UTC) >= held.expires_at:
+            return  # lost: `check` says so, once the time is over
+        held.renew(lifetime)
+
+
+def _is_free(entry: dict[str, Any]) -> bool:
+    if entry["released"] or datetime.now(UTC) >= datetime.fromisoformat(entry["expires_at"]):
+        return True
+    if entry["host"] != socket.gethostname():
+        return False
+    try:
+        return bool(psutil.Process(entry["pid"]).create_time() != entry["started"])
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _entry(holder: str, expires_at: datetime, *, released: bool) -> dict[str, Any]:
+    return {
+        "holder": holder,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started": psutil.Process().create_time(),
+        "expires_at": expires_at.isoformat(),
+        "released": released,
+    }
+
+
+def _numbers(folder: StorePath, name: str) -> list[int]:
+    parts = (each.rpartition(".") for each in store.names(folder))
+    return sorted(int(number) for start, _, number in parts if start == f"{name}.lease" and number.isdecimal())
+
+
+def _read(folder: StorePath, name: str, number: int) -> dict[str, Any] | None:
+    """What a lease's file says; none when it was removed meanwhile, which only the holder of a higher one does."""
+    try:
+        entry: dict[str, Any] = json.loads(_file(folder, name, number).read_bytes())
+    except FileNotFoundError:
+        return None
+    return entry
+
+
+def _file(folder: StorePath, name: str, number: int) -> StorePath:
+    path: StorePath = folder / f"{name}.lease.{number}"
+    return path

@@ -1,0 +1,84 @@
+"""The mark, and what the school remembers of who was disabled (SPEC section 7)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sims_sync.errors import PermanentFault
+from sims_sync.runs import store
+from sims_sync.runs.mark import Departures, Mark, Roll
+from sims_sync.runs.state import SchoolState
+
+MONDAY, TUESDAY = date(2026, 9, 14), date(2026, 9, 15)
+NIGHT, MORNING = datetime(2026, 9, 15, 2, tzinfo=UTC), datetime(2026, 9, 15, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> SchoolState:
+    return SchoolState(tmp_path, "green-abbey")
+
+
+@pytest.mark.parametrize(
+    ("roll", "older"),
+    [
+        (Roll(TUESDAY, NIGHT), False),
+        (Roll(TUESDAY, MORNING), False),
+        (Roll(MONDAY, MORNING), True),
+        (Roll(MONDAY, NIGHT), True),
+        (Roll(TUESDAY, NIGHT - timedelta(seconds=1)), True),
+    ],
+)
+def test_a_roll_that_is_older_in_either_is_superseded(roll: Roll, older: bool) -> None:
+    assert Mark(Roll(TUESDAY, NIGHT), "run A").is_newer_than(roll) == older
+
+
+def test_the_mark_never_goes_back() -> None:
+    mark = Mark(Roll(TUESDAY, NIGHT), "run A", {"101": 1})
+    moved = mark.moved_to(Roll(MONDAY, MORNING), "run B", {})
+    assert moved == Mark(Roll(TUESDAY, MORNING), "run B", {})
+    assert moved.is_newer_than(Roll(TUESDAY, NIGHT))
+
+
+def test_the_mark_is_kept_from_run_to_run(state: SchoolState) -> None:
+    assert state.mark() is None
+    mark = Mark(Roll(TUESDAY, NIGHT), "run A", {"101": 1, "none": 2})
+    state.save_mark(mark)
+    assert state.mark() == mark
+
+
+def departures(state: SchoolState) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {(each.run_id, each.plan): each.accounts for each in state.departures(MORNING)}
+
+
+def test_departures_of_the_same_plan_replace_those_written_down_before(state: SchoolState) -> None:
+    state.save_departures(Departures("run A", "plan 1", NIGHT, False, ("a", "b")))
+    state.save_departures(Departures("run A", "plan 2", NIGHT, False, ("c",)))
+    state.save_departures(Departures("run A", "plan 1", NIGHT, False, ("a",)))
+    assert departures(state) == {("run A", "plan 1"): ("a",), ("run A", "plan 2"): ("c",)}
+
+
+def test_departures_are_forgotten_after_7_days(state: SchoolState) -> None:
+    state.save_departures(Departures("old", "plan", MORNING - timedelta(days=7), False, ("a",)))
+    state.save_departures(Departures("new", "plan", MORNING - timedelta(days=6, hours=23), False, ("b",)))
+    assert departures(state) == {("new", "plan"): ("b",)}
+
+
+def test_what_shows_that_an_earlier_run_wrote_is_its_departures_or_its_files(tmp_path: Path) -> None:
+    state = SchoolState(tmp_path, "green-abbey")
+    store.write(tmp_path / "green-abbey" / "run-a" / "plan.json", b"{}")
+    state.claim("http://127.0.0.1/scim/v2")
+    assert not state.has_applied(), "it was planned, and not applied"
+    store.write(tmp_path / "green-abbey" / "run-a" / "load.json", b"{}")
+    assert state.has_applied()
+    other = SchoolState(tmp_path, "other")
+    other.save_departures(Departures("run A", "plan", NIGHT, False, ()))
+    assert other.has_applied()
+
+
+def test_a_state_file_that_cannot_be_read_says_what_to_do(state: SchoolState) -> None:
+    store.write(state.folder / "mark.json", b'{"effective_')
+    with pytest.raises(PermanentFault, match=r"mark\.json .* green-abbey .* backup"):
+        state.mark()
