@@ -10,7 +10,7 @@ from airflow.providers.standard.exceptions import HITLRejectException
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from sims_sync.airflow.mail import send
-from sims_sync.airflow.run import Run, running
+from sims_sync.airflow.run import Run, find_school, running
 from sims_sync.airflow.settings import PLAN_LIFETIME, RUN_TIMEOUT
 from sims_sync.errors import PermanentFault
 
@@ -43,7 +43,6 @@ class ApprovePlan(ApprovalOperator):
             fail_on_reject=True,
             retries=0,  # a rejection that is retried would ask again
             response_timeout=RUN_TIMEOUT,  # until the plan is there to tell
-            notifiers=[self._mail],
             **options,
         )
         self.school_id = school_id
@@ -59,6 +58,8 @@ class ApprovePlan(ApprovalOperator):
             self.response_timeout = lapses_at - datetime.now(UTC)
             self.subject = f"{run.school.name}: approve {sum(plan.counts[kind] for kind in _KINDS)} changes?"
             self.body = question(run, plan, lapses_at)
+            # Airflow executes a copy of the operator that the DAG was made with; it calls plain functions too.
+            self.notifiers = [self._mail]  # type: ignore[list-item]
             self.log.info("The plan is held: %s", " ".join(plan.facts["held"]))
         super().execute(context)
         raise AssertionError("Airflow parks the task by an exception")
@@ -76,15 +77,13 @@ class ApprovePlan(ApprovalOperator):
             except HITLRejectException:
                 how = f"{who} rejected the plan" if who else "Nobody approved the plan in time: it lapsed"
                 raise PermanentFault(
-                    f"{how}; nothing was written. It was held because {reasons}",
+                    f"{how}; nothing was written. Why it was held: {reasons}",
                     advice="When the reason is settled, clear the run from `extract`, or wait for the next one.",
                 ) from None
             return _approved(run, run.files.open("plan", self.planned), held=True, by=who)
 
     def _mail(self, context: Any) -> None:
         """Tell the data team where to answer."""
-        from sims_sync.airflow.run import find_school
-
         school = find_school(self.school_id)
         link = self.generate_link_to_ui_from_context(context=context)
         send(school, f"plan held: {self.subject}", f"{self.body}\n\nAnswer here: {link}")
@@ -129,7 +128,7 @@ def question(run: Run, plan: StageOutput, lapses_at: datetime) -> str:
         "|---|---:|",
         *(f"| {words} | {plan.counts[kind]:,} |" for kind, words in _KINDS.items()),
         f"| unchanged | {plan.counts['unchanged']:,} |",
-        f"| records rejected by the plan | {plan.counts['reject']:,} |",
+        f"| records rejected | {sum(plan.facts['rejected'].values()):,} |",
         "",
         f"**Approve** only if these numbers are what the school expects; **Reject** writes nothing and fails the run. "
         f"Without an answer the plan lapses at {at:%H:%M} on {at:%A %d %B} ({run.school.timezone}).",

@@ -20,7 +20,7 @@ MISMATCHES_ALLOWED = 3
 
 _WORDS = {
     "disable": "{count} of {base} active student accounts would be disabled or lose the role",
-    "disable_7_days": "with those of the last 7 days that no person approved, {count} accounts would be disabled or "
+    "disable_7_days": "With those of the last 7 days that no person approved, {count} accounts would be disabled or "
     "lose the role, beside {base} active student accounts",
     "clear": "{count} of {base} accounts would lose their {attribute}",
     "create": "{count} accounts would be created, beside {base} active student accounts",
