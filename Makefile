@@ -28,8 +28,12 @@ demo: $(RUN_PINS) ## the sync on invented schools, with Airflow's UI, until Ctrl
 	@$(BIN)/python -m sandbox.demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(PORT),--port $(PORT)) $(if $(STUDENTS),--students $(STUDENTS))
 
 .PHONY: test
-test: $(DEV_PINS) ## all tests (ARGS= for pytest: make test ARGS="tests/students -x")
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: $(DEV_PINS) ## all tests but the slow ones (ARGS= for pytest: make test ARGS="tests/students -x")
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(DEV_PINS) ## the slow tests: hostile networks, killed tasks, nights through Airflow's scheduler (ARGS= likewise)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 .PHONY: check
 check: lint types imports requirements-check ## everything that is checked without running it

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,8 +38,11 @@ class Reply:
     """What the client gets.
 
     :param cut: close the connection after so many bytes of the body (-1: before the status line).
-    :param pause: seconds between two bytes of the body.
+    :param pause: seconds between two bytes of the body (two pieces, where it is a stream). A slow answer ends when
+        :attr:`Proxy.meddle` is set anew.
     :param length: the Content-Length that is claimed; default: that of the body.
+    :param slow_head: the pause is between two bytes of the status line and the headers, too.
+    :param stream: instead of a body its pieces, which are sent as they come and never held; without a length in chunks.
     """
 
     status: int = 200
@@ -48,6 +51,8 @@ class Reply:
     cut: int | None = None
     pause: float = 0
     length: int | None = None
+    slow_head: bool = False
+    stream: Iterable[bytes] | None = None
 
 
 Forward = Callable[[Request], Reply]
@@ -89,47 +94,85 @@ def proxy_to(target: str) -> Iterator[Proxy]:
 
     :param target: the address of the real server, with its path.
     """
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            request = Request(self.command, self.path, dict(self.headers.items()), body)
-            with proxy.lock:
-                proxy.seen.append(request)
-            with suppress(ConnectionError):
-                self._send(proxy.meddle(request, proxy.forward))
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - the library's names
-
-        def _send(self, reply: Reply) -> None:
-            self.close_connection = True
-            if reply.cut is not None and reply.cut < 0:
-                return
-            self.send_response(reply.status)
-            for name, value in {"Content-Type": "text/xml", **reply.headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
-            self.send_header("Connection", "close")
-            self.end_headers()
-            body = reply.body if reply.cut is None else reply.body[: reply.cut]
-            if not reply.pause:
-                self.wfile.write(body)
-                return
-            for byte in body:
-                self.wfile.write(bytes([byte]))
-                time.sleep(reply.pause)
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        parts = urlsplit(target)
-        proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}{parts.path}", target)
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        server.proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}{urlsplit(target).path}", target)
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
-            yield proxy
+            yield server.proxy
         finally:
             server.shutdown()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    proxy: Proxy
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def answer(self) -> None:
+        proxy = self.server.proxy
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        request = Request(self.command, self.path, dict(self.headers.items()), body)
+        with proxy.lock:
+            proxy.seen.append(request)
+        meddle = proxy.meddle
+        self.close_connection = True
+        with suppress(ConnectionError):
+            reply = meddle(request, proxy.forward)
+            if reply.cut is not None and reply.cut < 0:
+                return
+            for piece in self._pieces(reply):
+                if reply.pause and proxy.meddle is not meddle:
+                    return
+                self.wfile.write(piece)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - the library's names
+
+    def _pieces(self, reply: Reply) -> Iterator[bytes]:
+        yield from _paced([self._head(reply)], reply.pause if reply.slow_head else 0)
+        yield from _paced(_body(reply), reply.pause, whole=reply.stream is not None)
+
+    def _head(self, reply: Reply) -> bytes:
+        self.send_response(reply.status)
+        for name, value in {"Content-Type": "text/xml", **reply.headers}.items():
+            self.send_header(name, value)
+        if _chunked(reply):
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
+        self.send_header("Connection", "close")
+        head = b"".join(self._headers_buffer) + b"\r\n"
+        self._headers_buffer.clear()
+        return head
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def _paced(pieces: Iterable[bytes], pause: float, *, whole: bool = False) -> Iterator[bytes]:
+    """The pieces at once, or byte by byte (``whole``: piece by piece) with pauses."""
+    for piece in pieces:
+        for part in [piece] if whole or not pause else (bytes([byte]) for byte in piece):
+            yield part
+            if pause:
+                time.sleep(pause)
+
+
+def _body(reply: Reply) -> Iterable[bytes]:
+    if reply.stream is None:
+        return [reply.body if reply.cut is None else reply.body[: reply.cut]]
+    return _chunks(reply.stream) if _chunked(reply) else reply.stream
+
+
+def _chunked(reply: Reply) -> bool:
+    return reply.stream is not None and reply.length is None
+
+
+def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """RFC 9112, section 7.1."""
+    for piece in filter(None, pieces):
+        yield b"%x\r\n%b\r\n" % (len(piece), piece)
+    yield b"0\r\n\r\n"

@@ -11,6 +11,7 @@ import os
 import zoneinfo
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -68,6 +69,12 @@ class Limits(_Strict):
         return value
 
 
+@cache
+def _timezones() -> set[str]:
+    """All names of the IANA database; to gather them takes longer than to check a school."""
+    return zoneinfo.available_timezones()
+
+
 class School(_Strict):
     """One school of ``schools.yaml``; the keys are the interface, SPEC section 11 explains them."""
 
@@ -90,7 +97,7 @@ class School(_Strict):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
+        if value not in _timezones():
             raise ValueError("is no time zone of the IANA database, such as Europe/London")
         return value
 

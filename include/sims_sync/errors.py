@@ -34,6 +34,10 @@ class PermanentFault(SyncError):
     """Will not pass by itself (password, permission, crossed connection): never retried."""
 
 
+class NotApproved(PermanentFault):
+    """A plan over a limit was rejected, or nobody answered in time: nothing was written."""
+
+
 class CredentialsRefused(PermanentFault):
     """The server refused the login. Tried once, never again: SIMS locks accounts."""
 

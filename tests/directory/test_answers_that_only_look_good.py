@@ -216,17 +216,18 @@ def test_a_write_that_the_server_had_no_time_for_is_sent_again_when_it_says(serv
     assert (written.status, len(server.seen)) == ("created", 3)
 
 
+@pytest.mark.parametrize("hours", [2, 12])
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_server_that_asks_for_hours_is_left_to_the_retries_of_the_task(
-    server: ScriptedDirectory, status: int
+    server: ScriptedDirectory, status: int, hours: int
 ) -> None:
-    server.respond = lambda *_: (status, {"Retry-After": "7200"}, {})
+    server.respond = lambda *_: (status, {"Retry-After": f"{hours * 3600}"}, {})
     started = time.monotonic()
     (written,) = directory(server).write([creation("1")])
     assert written.status == "failed"
     with pytest.raises(Exception, match=str(status)) as caught:
         directory(server).read("a1")
-    assert caught.value.retry_after == 7200
+    assert caught.value.retry_after == hours * 3600
     assert time.monotonic() - started < 10
     assert len(server.seen) == 2
 

@@ -19,6 +19,8 @@ from sandbox.sims import server as sims_server
 from sandbox.sims.database import Database
 from sims_sync.runs.store import run_folder
 
+pytest.register_assert_rewrite("hostile_nights")
+
 TODAY = date(2026, 9, 15)
 DAG_ID = "sims_student_sync__green-abbey"
 

@@ -56,6 +56,7 @@ def results(**done: dict[str, int]) -> pd.DataFrame:
         st.dictionaries(st.sampled_from(["done", "rejected", "failed", "unattempted"]), st.integers(0, 5)),
     ),
     leavers=st.integers(0, 5),
+    refused=st.integers(0, 2),
     to_be_written=st.booleans(),
 )
 def test_every_extracted_record_is_counted_once(
@@ -64,6 +65,7 @@ def test_every_extracted_record_is_counted_once(
     plan_rejects: int,
     writes: dict[str, dict[str, int]],
     leavers: int,
+    refused: int,
     to_be_written: bool,
 ) -> None:
     planned = {kind: sum(each.values()) for kind, each in writes.items()}
@@ -76,14 +78,19 @@ def test_every_extracted_record_is_counted_once(
         extracted=accepted + rejected,
         accepted=accepted,
         findings=findings(),
-        planned={**planned, "unchanged": unchanged, "reject": plan_rejects, "disable": leavers},
-        results=results(**written, disable={"done": leavers}) if to_be_written else None,
+        planned={**planned, "unchanged": unchanged, "reject": plan_rejects, "disable": leavers + refused},
+        results=results(**written, disable={"done": leavers, "rejected": refused}) if to_be_written else None,
     )
     fates = ("created", "updated", "unchanged", "rejected", "failed")
     assert sum(counts[fate] for fate in fates) == counts["extracted"]
     assert all(number >= 0 for number in counts.values())
     assert counts["enabled"] <= counts["updated"]
-    assert counts["disabled"] == leavers
+    assert counts["disabled"] == (leavers if to_be_written else leavers + refused)
+
+
+def test_those_who_validated_in_a_run_that_came_to_no_plan_have_failed() -> None:
+    counts = count(extracted=5, accepted=3, findings=findings(), planned=None, results=results())
+    assert {name: number for name, number in counts.items() if number} == {"extracted": 5, "rejected": 2, "failed": 3}
 
 
 def test_each_rejected_record_is_listed_with_reason_and_what_to_correct_and_since_when() -> None:

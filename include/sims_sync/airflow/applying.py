@@ -13,11 +13,19 @@ from sims_sync.airflow.connections import open_directory
 from sims_sync.airflow.planning import open_plan, roll, rules, superseded
 from sims_sync.airflow.run import Run, Superseded
 from sims_sync.airflow.settings import PLAN_LIFETIME
-from sims_sync.changes.apply import Replan, Result, apply_changes, check_disabled, replan_leaver, replan_student
+from sims_sync.changes.apply import (
+    LEFT_ACTIVE,
+    Replan,
+    Result,
+    apply_changes,
+    read_back,
+    replan_leaver,
+    replan_student,
+)
 from sims_sync.changes.change import Change
 from sims_sync.changes.plan import Plan
 from sims_sync.directory.writing import Directory
-from sims_sync.errors import PermanentFault, SyncError, TransientFault
+from sims_sync.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
 from sims_sync.runs.lease import Lease, lease
 from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.stages import Reference, StageOutput
@@ -31,7 +39,7 @@ def load(run: Run, approved: Reference | None) -> Reference:
     made, source, approval = _open_approved(run, approved)
     if run.parameters.dry_run:
         raise AirflowSkipException("Dry run: the plan is made, nothing is written.")
-    directory = open_directory(run.school)
+    directory = _open_planned(run, source)
     replan = replan_student(run.files.open("transform").table("accounts"), rules(run, directory, source))
     with _alone(run, source, "load") as held:
         results, fault = _write(run, directory, made.for_students, replan, held)
@@ -48,16 +56,17 @@ def disable_leavers(run: Run, loaded: Reference) -> Reference:
     made, source, approval = _open_approved(run, run.files.open("load", loaded).facts["approved"])
     if made.no_leaver_check:
         raise AirflowSkipException(f"Nobody is disabled: {made.no_leaver_check}")
-    directory = open_directory(run.school)
+    directory = _open_planned(run, source)
     validation = run.files.open("validate")
     replan = replan_leaver(validation.table("roll"), validation.table("roll_emails"), rules(run, directory, source))
     with _alone(run, source, "disable_leavers") as held:
         earlier = _write_down_planned(run, approval, made.for_leavers)
         results, fault = _write(run, directory, made.for_leavers, replan, held)
+        if fault is None:
+            results, fault = _read_back(directory, results)
         _write_down_done(run, approval, results, earlier if fault else frozenset())
         reference = _save(run, "disable_leavers", approval, results)
     _check_complete(made.for_leavers, results, fault)
-    check_disabled(directory, results)
     return reference
 
 
@@ -79,6 +88,20 @@ def _open_approved(run: Run, approved: Reference | None) -> tuple[Plan, StageOut
             advice="Clear the run from `extract`.",
         )
     return made, source, approval
+
+
+def _open_planned(run: Run, source: StageOutput) -> Directory:
+    """The directory that the plan was made for.
+
+    :raises PermanentFault: the connection leads to another one now.
+    """
+    directory = open_directory(run.school)
+    if directory.base_url != source.facts["directory"]:
+        raise PermanentFault(
+            f"The connection {run.school.directory_connection} leads to another directory than when the plan was made.",
+            advice="If it is the right one now, clear the run from `plan`.",
+        )
+    return directory
 
 
 @contextmanager
@@ -122,6 +145,21 @@ def _write(
     if not knows_extension and enabled:
         run.state.save_disabled_accounts(run.state.disabled_accounts() - enabled)
     return results, None
+
+
+def _read_back(directory: Directory, results: list[Result]) -> tuple[list[Result], SyncError | None]:
+    """The results after a look at the accounts that were disabled, and the fault that follows from them, if any."""
+    try:
+        results = read_back(directory, results)
+    except SyncError as fault:
+        return results, fault
+    active = [str(result.account_id) for result in results if result.detail == LEFT_ACTIVE]
+    if not active:
+        return results, None
+    return results, UnexpectedAnswer(
+        f"The directory answered success, but left {len(active)} account(s) active: {', '.join(active[:20])}.",
+        advice="Ask the directory's support why `active: false` has no effect.",
+    )
 
 
 def _save(run: Run, stage: str, approval: StageOutput, results: list[Result]) -> Reference:

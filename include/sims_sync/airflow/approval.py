@@ -8,11 +8,14 @@ from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.exceptions import HITLRejectException
 from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import CreateHITLDetailPayload
 
 from sims_sync.airflow.mail import send
 from sims_sync.airflow.run import Run, find_school, running
 from sims_sync.airflow.settings import PLAN_LIFETIME, RUN_TIMEOUT
-from sims_sync.errors import PermanentFault
+from sims_sync.errors import NotApproved, PermanentFault
 
 if TYPE_CHECKING:
     from sims_sync.runs.stages import Reference, StageOutput
@@ -61,31 +64,70 @@ class ApprovePlan(ApprovalOperator):
             # Airflow executes a copy of the operator that the DAG was made with; it calls plain functions too.
             self.notifiers = [self._mail]  # type: ignore[list-item]
             self.log.info("The plan is held: %s", " ".join(plan.facts["held"]))
-        super().execute(context)
+            self._ask(run, plan, context)
+        try:
+            super().execute(context)
+        except TaskAwaitingInput as waiting:
+            waiting.kwargs = {"asked": plan.reference["sha256"]}
+            raise
         raise AssertionError("Airflow parks the task by an exception")
 
-    def execute_complete(self, context: Any, event: dict[str, Any]) -> Reference:
+    def execute_complete(self, context: Any, event: dict[str, Any], asked: str = "") -> Reference:
         """Go on after the answer, or after the time for it is over.
 
-        :raises PermanentFault: the plan was rejected, or nobody answered in time, or it is not the one asked about.
+        :param asked: the hash of the plan that was asked about.
+        :raises NotApproved: the plan was rejected, or nobody answered in time.
+        :raises PermanentFault: it is not the one asked about.
         """
         with running("approve", self.school_id) as run:
+            if (self.planned or {}).get("sha256") != asked:
+                raise PermanentFault(
+                    "The plan was made anew after its approval was asked for; nothing was written.",
+                    advice=_trigger_again(run),
+                )
+            plan = run.files.open("plan", self.planned)
             who = (event.get("responded_by_user") or {}).get("name")
-            reasons = " ".join(run.files.open("plan", self.planned).facts["held"])
             try:
                 super().execute_complete(context, event)
             except HITLRejectException:
                 how = f"{who} rejected the plan" if who else "Nobody approved the plan in time: it lapsed"
-                raise PermanentFault(
-                    f"{how}; nothing was written. Why it was held: {reasons}",
+                raise NotApproved(
+                    f"{how}; nothing was written. Why it was held: {' '.join(plan.facts['held'])}",
                     advice="When the reason is settled, clear the run from `extract`, or wait for the next one.",
                 ) from None
-            return _approved(run, run.files.open("plan", self.planned), held=True, by=who)
+            return _approved(run, plan, held=True, by=who)
+
+    def _ask(self, run: Run, plan: StageOutput, context: Any) -> None:
+        """Put the question to Airflow.
+
+        :raises PermanentFault: Airflow goes on showing the question of an earlier plan of this run. Airflow 3.3 keeps
+            subject and body when a task that was cleared asks again (apache/airflow#73235).
+        """
+        ask = CreateHITLDetailPayload(
+            ti_id=context["ti"].id,
+            options=self.options,
+            subject=self.subject,
+            body=self.body,
+            defaults=self.defaults,
+            multiple=False,
+            params={},
+            assigned_users=[],
+        )
+        shown: Any = task_runner.SUPERVISOR_COMMS.send(ask)
+        if _named(plan) not in shown.body:
+            raise PermanentFault(
+                "The plan is held, but Airflow would show the numbers of this run's earlier plan to the person who is "
+                f"asked to approve it. Why it is held: {' '.join(plan.facts['held'])}",
+                advice=_trigger_again(run),
+            )
 
     def _mail(self, context: Any) -> None:
         """Tell the data team where to answer."""
         school = find_school(self.school_id)
-        link = self.generate_link_to_ui_from_context(context=context)
+        try:
+            link = self.generate_link_to_ui_from_context(context=context)
+        except ValueError:  # nobody has said where Airflow's UI is
+            link = "Airflow's UI, Required Actions (its address, `[api] base_url`, is not set)"
         send(school, f"plan held: {self.subject}", f"{self.body}\n\nAnswer here: {link}")
 
 
@@ -96,6 +138,11 @@ _KINDS = {
     "disable": "to disable",
     "unlink_role": "to lose the role only",
 }
+
+
+def _trigger_again(run: Run) -> str:
+    date = run.parameters.effective_date
+    return f"Trigger the DAG again with `effective_date` {date}: a new run asks about its own plan."
 
 
 def needs_approval(run: Run, plan: StageOutput) -> bool:
@@ -133,10 +180,14 @@ def question(run: Run, plan: StageOutput, lapses_at: datetime) -> str:
         f"**Approve** only if these numbers are what the school expects; **Reject** writes nothing and fails the run. "
         f"Without an answer the plan lapses at {at:%H:%M} on {at:%A %d %B} ({run.school.timezone}).",
         "",
-        f"Plan `{plan.reference['sha256'][:12]}`: `{plan.folder.name}/plan/plan.json` in the school's folder of the "
+        f"{_named(plan)}: `{plan.folder.name}/plan/plan.json` in the school's folder of the "
         "store lists each change with its cause.",
     ]
     return "\n".join(lines)
+
+
+def _named(plan: StageOutput) -> str:
+    return f"Plan `{plan.reference['sha256'][:12]}`"
 
 
 def _approved(run: Run, plan: StageOutput, *, held: bool, by: str | None = None) -> Reference:

@@ -116,6 +116,7 @@ def plan(run: Run, transformed: Reference) -> Reference:
         counts=made.counts,
         facts={
             **source.facts,
+            "directory": directory.base_url,
             "knows_extension": directory.capabilities.knows_extension,
             "limits": [each.as_document() for each in measures],
             "held": held,

@@ -83,8 +83,8 @@ def _outcome(run: Run, states: dict[str, str]) -> tuple[Outcome, str]:
     """The outcome, and why, from how the other tasks ended."""
     broken = next((stage for stage in STAGES if states.get(stage) in _FAILED), None)
     if broken is not None:
-        reason = (run.files.ended(broken) or ("", "the task was stopped or marked failed"))[1]
-        return ("held" if broken == "approve" else "failed"), f"{broken}: {reason}"
+        how, reason = run.files.ended(broken) or ("failed", "the task was stopped or marked failed")
+        return ("held" if how == "held" else "failed"), f"{broken}: {reason}"
     if run.parameters.dry_run:
         return "dry_run", "nothing was written"
     how, reason = run.files.ended("load") or run.files.ended("disable_leavers") or ("", "")

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from sims_sync.airflow.parameters import RunParameters, read_parameters
 from sims_sync.config import ConfigError, School, load_schools
-from sims_sync.errors import PermanentFault, SyncError
+from sims_sync.errors import NotApproved, PermanentFault, SyncError
 
 if TYPE_CHECKING:
     from sims_sync.runs.stages import RunFiles
@@ -61,7 +61,7 @@ def running(stage: str, school_id: str) -> Iterator[Run]:
         parameters = read_parameters(context["params"], school, dag_run.logical_date or dag_run.run_after)
         yield Run(school, run_id, parameters, files, SchoolState(store, school_id))
     except SyncError as fault:
-        files.record_failure(stage, str(fault))
+        files.record_failure(stage, str(fault), held=isinstance(fault, NotApproved))
         raise
     except AirflowSkipException as skip:
         files.record_skip(stage, str(skip), superseded=isinstance(skip, Superseded))

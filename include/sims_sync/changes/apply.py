@@ -12,10 +12,10 @@ from sims_sync.changes.change import Change
 from sims_sync.changes.leavers import plan_leavers
 from sims_sync.changes.on_roll import plan_students
 from sims_sync.changes.plan import Rules, rejected
-from sims_sync.directory.accounts import account_table
+from sims_sync.directory.accounts import account_table, is_active
 from sims_sync.directory.editing import new_account
 from sims_sync.directory.writing import AccountChange, Create, Write, Written
-from sims_sync.errors import TransientFault, UnexpectedAnswer
+from sims_sync.errors import TransientFault
 
 _ROUNDS = 3
 """How often an account that changes under our hands is planned afresh in one try of the task."""
@@ -188,28 +188,26 @@ def replan_leaver(roll: pd.DataFrame, roll_emails: pd.DataFrame, rules: Rules) -
     return replan
 
 
-def check_disabled(directory: WritableDirectory, results: Iterable[Result]) -> None:
-    """Read back what was disabled (SPEC section 6).
+def read_back(directory: WritableDirectory, results: Sequence[Result]) -> list[Result]:
+    """The results as they stand after a look at each account that was disabled: one that the directory left active,
+    though it answered success, has failed (SPEC section 6).
 
-    :raises UnexpectedAnswer: the directory answered success and left an account active.
+    :raises SyncError: the directory cannot be read.
     """
-    active = [
-        result.account_id
+    return [
+        replace(result, result="failed", detail=LEFT_ACTIVE) if _was_left_active(directory, result) else result
         for result in results
-        if result.kind == "disable"
-        and result.result == "done"
-        and result.account_id
-        and _is_active(directory.read(result.account_id))
     ]
-    if active:
-        raise UnexpectedAnswer(
-            f"The directory answered success, but left {len(active)} account(s) active: {', '.join(active[:20])}.",
-            advice="Ask the directory's support why `active: false` has no effect.",
-        )
 
 
-def _is_active(account: dict[str, Any] | None) -> bool:
-    return account is not None and account.get("active", True) is not False
+LEFT_ACTIVE = "the directory answered success, and left the account active"
+
+
+def _was_left_active(directory: WritableDirectory, result: Result) -> bool:
+    if result.kind != "disable" or result.result != "done" or result.account_id is None:
+        return False
+    account = directory.read(result.account_id)
+    return account is not None and is_active(account)
 
 
 def _write(key: str, change: Change, knows_extension: bool) -> Write:

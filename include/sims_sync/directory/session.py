@@ -20,6 +20,8 @@ TIMEOUT = (10.0, 60.0)
 
 _LONGEST_WAIT = 60.0
 """Seconds that a server may ask us to wait within a task; for more, the task fails and is tried again later."""
+_LONGEST_TOLD = 30 * 86400
+"""Seconds that the fault tells at most; urllib3's own limit of 6 hours would have a task wait 6 where 12 are needed."""
 _TOO_MANY_REQUESTS = 429
 REFUSED_LOGIN = (401, 403)
 """The statuses for which :func:`check_login` raises."""
@@ -120,7 +122,7 @@ def send(
     if response.status_code in _SERVERS_REASONS or response.status_code >= 500:
         raise TransientFault(
             f"The directory (connection {connection_name}) answered {response.status_code} to {method}.",
-            retry_after=_Retry().get_retry_after(response.raw),
+            retry_after=_Retry(retry_after_max=_LONGEST_TOLD).get_retry_after(response.raw),
         )
     return response
 

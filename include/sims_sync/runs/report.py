@@ -51,7 +51,7 @@ def count(
 
     :param extracted: records extracted; :param accepted: those that validated.
     :param findings: all findings of the run.
-    :param planned: the plan's counts by kind, none where the run did not come that far.
+    :param planned: the plan's counts by kind, none where the run did not come that far: then all who validated failed.
     :param results: what the writes did: ``kind``, ``result`` (``done``, ``rejected`` or ``failed``); none where nothing
         was to be written.
     """
@@ -61,7 +61,7 @@ def count(
         refused = 0
     else:
         done = Counter(map(str, results.loc[results["result"] == "done", "kind"]))
-        refused = int((results["result"] == "rejected").sum())
+        refused = int(((results["result"] == "rejected") & results["kind"].isin(list(_STUDENT_KINDS))).sum())
     to_write = sum(plan.get(kind, 0) for kind in _STUDENT_KINDS)
     written = sum(done.get(kind, 0) for kind in _STUDENT_KINDS)
     stops = findings["code"].map(lambda code: CODES[code].stops).astype(bool)
@@ -74,7 +74,7 @@ def count(
         "unchanged": plan.get("unchanged", 0),
         "enabled": done.get("enable", 0),
         "disabled": sum(done.get(kind, 0) for kind in _LEAVER_KINDS),
-        "failed": to_write - written - refused,
+        "failed": accepted if planned is None else to_write - written - refused,
     }
 
 

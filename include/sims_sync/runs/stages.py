@@ -77,9 +77,13 @@ class RunFiles:
             store.remove(self.folder / f"{later}.json")
             store.remove(self.folder / f"{later}.ended.json")
 
-    def record_failure(self, stage: str, reason: str) -> None:
-        """Keep why a stage failed, for the report; the reason never holds a value of a person."""
-        store.write(self.folder / f"{stage}.ended.json", store.as_json({"how": "failed", "reason": reason}))
+    def record_failure(self, stage: str, reason: str, *, held: bool = False) -> None:
+        """Keep why a stage failed, for the report; the reason never holds a value of a person.
+
+        :param held: it failed because nobody approved the plan.
+        """
+        how = "held" if held else "failed"
+        store.write(self.folder / f"{stage}.ended.json", store.as_json({"how": how, "reason": reason}))
 
     def record_skip(self, stage: str, reason: str, *, superseded: bool = False) -> None:
         """Keep why a stage was skipped, for the report."""
@@ -87,7 +91,7 @@ class RunFiles:
         store.write(self.folder / f"{stage}.ended.json", store.as_json({"how": how, "reason": reason}))
 
     def ended(self, stage: str) -> tuple[str, str] | None:
-        """How (``failed``, ``skipped``, ``superseded``) and why a stage ended without output, if it did."""
+        """How (``failed``, ``held``, ``skipped``, ``superseded``) and why a stage ended without output, if it did."""
         path = self.folder / f"{stage}.ended.json"
         if not path.exists():
             return None
