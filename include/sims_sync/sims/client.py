@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 from lxml import etree
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import DecodeError, HTTPError
 from zeep import Client, Settings
 from zeep.exceptions import Fault
 from zeep.wsse.username import UsernameToken
@@ -34,6 +34,7 @@ from sims_sync.sims.transport import (
     READ_SECONDS,
     BoundedTransport,
     NotReceived,
+    OneAnswer,
     too_slow,
 )
 
@@ -102,6 +103,7 @@ class SimsClient:
                 str(wsdl),
                 wsse=UsernameToken(username, password),
                 transport=transport,
+                plugins=[OneAnswer()],
                 # A document is one text node, beyond the 10 MB that libxml2 takes by default; its size is bounded by
                 # the transport.
                 settings=Settings(
@@ -167,6 +169,8 @@ class SimsClient:
                 f"{operation.name}: the host of the connection {self.connection_name} is no http or https address.",
                 advice="It is the full address of the school's SIMS broker.",
             )
+        if isinstance(error, DecodeError):
+            return self._unexpected(operation, "an answer that is not compressed as its header says")
         if isinstance(error, (requests.RequestException, HTTPError)):
             return TransientFault(
                 f"{operation.name}: SIMS (connection {self.connection_name}) gave no answer: {type(error).__name__}.",

@@ -74,6 +74,13 @@ def _values(row: etree._Element, places: Mapping[str, int]) -> list[str | None]:
     values: list[str | None] = [None] * len(places)
     for child in row.iterchildren(*places):
         place = places[child.tag]
-        if values[place] is None and (text := child.text):
+        if values[place] is None and (text := _own_text(child)):
             values[place] = text.strip() or None
     return values
+
+
+def _own_text(element: etree._Element) -> str | None:
+    """The text of an element; elements inside a value are unknown ones, and so ignored wherever they stand."""
+    if not len(element):
+        return element.text
+    return "".join([element.text or "", *(child.tail or "" for child in element)])

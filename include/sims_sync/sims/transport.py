@@ -6,8 +6,10 @@ import time
 from typing import Any
 
 import requests
+from lxml import etree
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
+from zeep import Plugin
 from zeep.transports import Transport
 
 from sims_sync.sims.prolog import NotXml, described, root_of
@@ -19,7 +21,7 @@ CONNECT_SECONDS, READ_SECONDS, CALL_SECONDS = 10.0, 120.0, 600.0
 """How long to wait for a connection, for the next bytes of an answer, and for the whole of it."""
 
 _CHUNK = 2**16
-_ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}Envelope"
+_SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _PASSING = frozenset({requests.codes.request_timeout, requests.codes.too_many_requests})
 
 
@@ -72,16 +74,30 @@ class BoundedTransport(Transport):
 
     def _body(self, response: requests.Response, deadline: float) -> bytes:
         content = bytearray()
+        self._check_size(response.raw.length_remaining or 0)
         # read1 gives what has come; iter_content would wait for a whole chunk, however slowly it trickles in.
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             content += chunk
-            if len(content) > self._max_bytes:
-                raise NotReceived(f"more than the {self._max_bytes // 2**20} MB allowed", passes=False)
+            self._check_size(len(content))
             if time.monotonic() > deadline:
                 raise too_slow(self._call_seconds)
         if response.raw.length_remaining:
             raise NotReceived("an answer that was cut short", passes=True)
         return bytes(content)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise NotReceived(f"more than the {self._max_bytes // 2**20} MB allowed", passes=False)
+
+
+class OneAnswer(Plugin):
+    """Refuses an envelope with several answers: zeep would take the first, which may not be the whole roll."""
+
+    def ingress(self, envelope: etree._Element, http_headers: Any, operation: object) -> tuple[etree._Element, Any]:
+        """Look at an envelope before zeep reads it. :raises NotReceived: there are several answers."""
+        if len(envelope.findall(f"{_SOAP}Body/*")) > 1:
+            raise NotReceived("a SOAP envelope with several answers", passes=False)
+        return envelope, http_headers
 
 
 def too_slow(seconds: float) -> NotReceived:
@@ -97,7 +113,7 @@ def _check_soap(response: requests.Response, content: bytes) -> None:
         came = "XML that is no SOAP envelope" if described(root).startswith("<") else described(root)
     except NotXml as error:
         root, came = "", str(error)
-    if root == _ENVELOPE and status != requests.codes.unauthorized:
+    if root == f"{_SOAP}Envelope" and status != requests.codes.unauthorized:
         return
     if status == requests.codes.ok:
         raise NotReceived(came, passes=False)
