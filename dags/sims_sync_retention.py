@@ -1,4 +1,7 @@
-"""Deletes run files whose retention is over, every day: personal data is not kept for longer than it is needed."""
+"""Deletes run files whose retention is over, every morning: personal data is not kept for longer than it is needed.
+
+Wiring only; the task is in ``sims_sync.airflow.retention``.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,26 @@ from sims_sync.airflow.settings import DEFAULT_ARGS
 DOC = """
 ### Retention of run files
 
-Deletes the files of runs older than the school's `retention_days` (30), and SIMS's own documents older than
-`raw_retention_days` (7). A school's `state/` (mark, history, claim) is never touched. A run that waits for an approval
-keeps its files. `dry_run` only counts.
+Deletes the files of runs older than the school's `retention_days` (default 30), and in younger runs SIMS's own
+documents older than its `raw_retention_days` (default 7). The files of a school that is no longer configured go too. A
+school's `state/` (mark, history, claim) is never touched, and a run that waits for an approval keeps its files.
+
+With `dry_run`, the log and the result say what would go.
+
+When it fails, it names each school and run whose files are still there. They hold personal data past its time: do what
+the message says, then clear the task. More in *Retention* of `docs/configuration.md`.
 """
 
 
 @dag(
-    schedule=CronTriggerTimetable("30 6 * * *", timezone="Europe/London"),
+    dag_display_name="SIMS student sync: retention",
+    description="Deletes run files whose retention is over.",
+    doc_md=DOC,
+    schedule=CronTriggerTimetable("30 6 * * *", timezone="Europe/London"),  # after the nightly runs
     start_date=pendulum.datetime(2026, 1, 1, tz="Europe/London"),
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
-    doc_md=DOC,
     params={
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Delete nothing: count what would be deleted."

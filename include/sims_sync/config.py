@@ -75,7 +75,14 @@ def _timezones() -> set[str]:
     return zoneinfo.available_timezones()
 
 
-class School(_Strict):
+class Kept(_Strict):
+    """How many days the files of a run, and SIMS's own documents among them, are kept."""
+
+    retention_days: int = Field(default=30, ge=1)
+    raw_retention_days: int = Field(default=7, ge=1)
+
+
+class School(Kept):
     """One school of ``schools.yaml``; the keys are the interface, SPEC section 11 explains them."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
@@ -91,8 +98,6 @@ class School(_Strict):
     disable_unlinked: bool = True
     ignored_roles: list[Text] = ["user"]
     limits: Limits = Limits()
-    retention_days: int = Field(default=30, ge=1)
-    raw_retention_days: int = Field(default=7, ge=1)
 
     @field_validator("timezone")
     @classmethod
@@ -163,6 +168,20 @@ def load_schools(path: Path | None = None) -> tuple[dict[str, School], list[Conf
     return schools, errors
 
 
+def default_retention(path: Path | None = None) -> Kept:
+    """How long files are kept of a school that does not say otherwise, or that the file does not name any more.
+
+    :param path: the YAML file; default :func:`config_path`.
+    :raises ConfigError: the file as a whole cannot be read, or its `defaults` are wrong.
+    """
+    path = path or config_path()
+    defaults = _read(path).get("defaults") or {}
+    try:
+        return Kept.model_validate({key: defaults[key] for key in Kept.model_fields if key in defaults})
+    except ValidationError as error:
+        raise ConfigError(f"{path}: `defaults`: {_problems(error)}.") from None
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         document = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
@@ -185,8 +204,10 @@ def _school(path: Path, position: int, entry: Any, defaults: dict[str, Any]) -> 
     try:
         return School.model_validate({**defaults, **entry, **({"limits": limits} if limits else {})})
     except ValidationError as error:
-        problems = "; ".join(
-            f"key `{'.'.join(map(str, problem['loc']))}`: {problem['msg']}"
-            for problem in error.errors(include_url=False)
-        )
-        raise ConfigError(f"{path}: school {name}: {problems}.") from None
+        raise ConfigError(f"{path}: school {name}: {_problems(error)}.") from None
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(
+        f"key `{'.'.join(map(str, problem['loc']))}`: {problem['msg']}" for problem in error.errors(include_url=False)
+    )

@@ -45,7 +45,7 @@ BEHIND = ("validate", "transform", "plan", "approve", "load", "disable_leavers")
 TRIES = 4
 STUDENTS = "GetXmlStudents"
 OTHERS = [operation.name for operation in (SCHOOL, *OPERATIONS) if operation.name != STUDENTS]
-NIGHTS = [list(HOSTILE)[first : first + TRIES] for first in range(0, len(HOSTILE), TRIES)]
+NIGHTS = [list(islice(cycle(HOSTILE), first, first + TRIES)) for first in range(0, len(HOSTILE), TRIES)]
 """What the tries of a night meet, one after the other."""
 
 _BODY = Hostile(lambda call: replace(call.answer, pause=0.01), "no whole answer within 1 s")

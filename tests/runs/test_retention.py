@@ -3,122 +3,293 @@
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
+from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from sims_sync.runs import store
-from sims_sync.runs.retention import Expired, Retention, delete_expired
+from sims_sync.runs.retention import WHOLE_SCHOOL, Expired, Retention, delete_expired, school_ids
 from sims_sync.runs.stages import RunFiles
 
 NOW = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
 KEPT = Retention(runs=timedelta(days=30), documents=timedelta(days=7))
+RAW = "GetXmlStudents.xml.gz"
+LEFT_ASIDE = f".{RAW}.0123456789abcdef"
 
 
 @pytest.fixture(params=["a folder", "an object store"])
 def school(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     if request.param == "a folder":
         return tmp_path / "green-abbey"
-    attach("memory", fs=MemoryFileSystem())
-    return ObjectStoragePath(f"memory://{tmp_path.name}/green-abbey")
+    return (tmp_path if request.param == "a folder" else stored(tmp_path, MemoryFileSystem())) / "green-abbey"
 
 
-def write_run(school: Any, name: str, days: float, *, later_stage: float | None = None) -> RunFiles:
-    """A run whose `extract` was saved so many days ago."""
+def stored(folder: Path, files: AbstractFileSystem) -> Any:
+    """A folder in a store of this kind, as Airflow reaches it through a connection."""
+    protocol = files.protocol if isinstance(files.protocol, str) else files.protocol[0]
+    connection = type(files).__name__
+    attach(protocol, conn_id=connection, fs=files)
+    return ObjectStoragePath(f"{protocol}://{connection}@{folder}")
+
+
+def ago(days: float) -> str:
+    return (NOW - timedelta(days=days)).isoformat()
+
+
+def write_run(school: Any, name: str, **days: float) -> Any:
+    """A run with a raw document, a table, and manifests and a report that were saved so many days ago."""
     run = school / name
-    store.write(run / "extract" / "students.xml.gz", b"raw")
+    store.write(run / "extract" / RAW, b"raw")
     store.write(run / "extract" / "students.parquet", b"table")
-    for stage, age in (("extract", days), ("plan", later_stage)):
-        if age is not None:
-            store.write(run / f"{stage}.json", store.as_json({"saved_at": (NOW - timedelta(days=age)).isoformat()}))
-    return RunFiles(run)
+    for stage, age in days.items():
+        key = "finished_at" if stage == "report" else "saved_at"
+        store.write(run / f"{stage}.json", store.as_json({key: ago(age)}))
+    return run
+
+
+def age_files(folder: Path, days: float) -> None:
+    then = (NOW - timedelta(days=days)).timestamp()
+    for path in (folder, *folder.rglob("*")):
+        os.utime(path, (then, then))
 
 
 def names(folder: Any) -> set[str]:
     return set(store.names(folder))
 
 
-@pytest.mark.parametrize(("days", "raw", "tables"), [(6.9, True, True), (7.1, False, True), (29.9, False, True)])
-def test_sims_documents_go_after_7_days_and_the_rest_of_a_run_stays(
-    school: Any, days: float, raw: bool, tables: bool
-) -> None:
-    write_run(school, "run-a", days)
-    expired = delete_expired(school, KEPT, NOW)
-    assert expired == Expired(runs=0, documents=0 if raw else 1)
-    assert ("students.xml.gz" in names(school / "run-a" / "extract")) == raw
-    assert ("students.parquet" in names(school / "run-a" / "extract")) == tables
+@pytest.mark.parametrize(("days", "documents"), [(6.9, 0), (7.1, 1), (29.9, 1)])
+def test_sims_documents_go_after_7_days_and_the_rest_of_a_run_stays(school: Any, days: float, documents: int) -> None:
+    run = write_run(school, "run-a", extract=days)
+    assert delete_expired(school, KEPT, NOW) == Expired(documents=documents)
+    assert names(run / "extract") == {"students.parquet"} | ({RAW} if not documents else set())
+    assert names(run) == {"extract", "extract.json"}
 
 
 def test_a_run_goes_after_30_days_and_the_state_never(school: Any) -> None:
-    write_run(school, "old", 30.1)
-    write_run(school, "new", 1)
-    store.write(school / "state" / "mark.json", store.as_json({"saved_at": "2020-01-01T00:00:00+00:00"}))
-    store.write(school / "state" / "extract.json", store.as_json({"saved_at": "2020-01-01T00:00:00+00:00"}))
+    write_run(school, "old", extract=30.1)
+    write_run(school, "new", extract=1)
+    write_run(school, "state", extract=4000)
+    store.write(school / "state" / "mark.json", store.as_json({"saved_at": ago(4000)}))
     assert delete_expired(school, KEPT, NOW) == Expired(runs=1)
     assert names(school) == {"new", "state"}
-    assert names(school / "state") == {"mark.json", "extract.json"}
+    assert names(school / "state") == {"mark.json", "extract.json", "extract"}
+    assert names(school / "state" / "extract") == {RAW, "students.parquet"}
 
 
-def test_the_newest_thing_that_a_run_saved_counts(school: Any) -> None:
-    write_run(school, "waits", 31, later_stage=1)
+def test_the_schools_own_periods_count(school: Any) -> None:
+    write_run(school, "run-a", extract=40)
+    write_run(school, "run-b", extract=100)
+    own = Retention(runs=timedelta(days=90), documents=timedelta(days=60))
+    assert delete_expired(school, own, NOW) == Expired(runs=1)
+    assert names(school / "run-a" / "extract") == {RAW, "students.parquet"}
+
+
+@pytest.mark.parametrize("stage", ["plan", "report"])
+def test_a_run_is_as_old_as_the_newest_thing_it_saved(school: Any, stage: str) -> None:
+    """One that waits for an approval loses nothing."""
+    run = write_run(school, "waits", extract=31, **{stage: 1})
     assert delete_expired(school, KEPT, NOW) == Expired()
-    assert "students.xml.gz" in names(school / "waits" / "extract")
+    assert names(run / "extract") == {RAW, "students.parquet"}
+
+
+def test_a_manifest_that_does_not_tell_a_time_is_passed_over(school: Any) -> None:
+    run = write_run(school, "run-a", extract=31)
+    for stage, content in {
+        "validate": b'{"saved_at": "yesterday"}',
+        "transform": b'{"saved_at": 5}',
+        "plan": b"[]",
+        "load": b"",
+    }.items():
+        store.write(run / f"{stage}.json", content)
+    write_run(school, "run-b", extract=31)
+    store.write(school / "run-b" / "plan.json", b'{"saved_at": "2026-11-23T06:30:00"}')
+    assert delete_expired(school, KEPT, NOW) == Expired(runs=1)
+    assert names(school) == {"run-b"}
+
+
+def test_a_run_whose_sims_documents_are_gone_is_still_found_and_read(school: Any) -> None:
+    files = RunFiles(school / "run-a")
+    reference = files.save("extract", {RAW: b"raw", "students": pd.DataFrame({"person_id": [1]})}, counts={})
+    assert delete_expired(school, KEPT, datetime.now(UTC) + timedelta(days=8)) == Expired(documents=1)
+    found = files.find("extract")
+    assert found
+    assert found.table("students")["person_id"].tolist() == [1]
+    assert files.open("extract", reference).table("students")["person_id"].tolist() == [1]
+
+
+def test_a_document_that_a_killed_task_left_half_written_goes_with_the_others(school: Any) -> None:
+    run = write_run(school, "run-a", extract=8)
+    store.write(run / "extract" / LEFT_ASIDE, b"ra")
+    assert delete_expired(school, KEPT, NOW) == Expired(documents=2)
+    assert names(run / "extract") == {"students.parquet"}
 
 
 def test_a_dry_run_counts_and_deletes_nothing(school: Any) -> None:
-    write_run(school, "old", 31)
-    write_run(school, "middle", 8)
+    write_run(school, "old", extract=31)
+    write_run(school, "middle", extract=8)
     assert delete_expired(school, KEPT, NOW, dry_run=True) == Expired(runs=1, documents=1)
     assert names(school) == {"old", "middle"}
-    assert "students.xml.gz" in names(school / "middle" / "extract")
+    assert names(school / "middle" / "extract") == {RAW, "students.parquet"}
+
+
+def test_deleting_again_deletes_nothing(school: Any) -> None:
+    write_run(school, "old", extract=31)
+    write_run(school, "middle", extract=8)
+    assert delete_expired(school, KEPT, NOW) == Expired(runs=1, documents=1)
+    assert delete_expired(school, KEPT, NOW) == Expired()
 
 
 def test_what_is_no_run_stays(school: Any) -> None:
-    store.write(school / "notes" / "read-me.txt", b"")
-    assert delete_expired(school, KEPT, NOW) == Expired()
-    assert names(school) == {"notes"}
+    then = store.as_json({"saved_at": ago(4000)})
+    for path in ("notes.txt", "notes/plan.docx", "notes/report/extract.json", ".snapshot/extract.json"):
+        folder = school
+        for part in path.split("/"):
+            folder = folder / part
+        store.write(folder, then)
+    write_run(school, "old", extract=31)
+    assert delete_expired(school, KEPT, NOW) == Expired(runs=1)
+    assert names(school) == {"notes.txt", "notes", ".snapshot"}
+    assert names(school / "notes") == {"plan.docx", "report"}
 
 
 def test_a_school_without_files_has_nothing_to_delete(school: Any) -> None:
     assert delete_expired(school, KEPT, NOW) == Expired()
 
 
-def test_a_run_that_was_broken_off_before_it_saved_anything_goes_by_the_time_of_its_files(tmp_path: Path) -> None:
-    document = tmp_path / "broken" / "extract" / "students.xml.gz"
-    store.write(document, b"raw")
-    long_ago = (NOW - timedelta(days=31)).timestamp()
-    for path in (document, document.parent):
-        os.utime(path, (long_ago, long_ago))
-    assert delete_expired(tmp_path, KEPT, NOW) == Expired(runs=1)
-    assert names(tmp_path) == set()
+def test_a_run_that_was_broken_off_before_it_saved_anything_goes_by_the_time_of_its_files(school: Any) -> None:
+    now = datetime.now(UTC)
+    store.write(school / "broken" / "extract" / RAW, b"raw")
+    assert delete_expired(school, KEPT, now + timedelta(days=6)) == Expired()
+    assert delete_expired(school, KEPT, now + timedelta(days=8)) == Expired(documents=1)
+    store.write(school / "broken" / "extract" / "students.parquet", b"table")
+    assert delete_expired(school, KEPT, now + timedelta(days=31)) == Expired(runs=1)
+    assert names(school) == set()
 
 
-def test_a_link_is_not_followed_out_of_the_store(tmp_path: Path) -> None:
-    write_run(tmp_path / "elsewhere", "old", 31)
-    (tmp_path / "school").mkdir()
-    (tmp_path / "school" / "link").symlink_to(tmp_path / "elsewhere" / "old")
-    assert delete_expired(tmp_path / "school", KEPT, NOW) == Expired()
-    assert "extract.json" in names(tmp_path / "elsewhere" / "old")
+class WithoutTimes(MemoryFileSystem):  # type: ignore[misc]
+    """A store that does not tell when a file was written."""
+
+    def modified(self, path: str) -> datetime:
+        raise NotImplementedError
 
 
-def test_a_run_that_cannot_be_deleted_stops_no_other_and_is_named(
+def test_such_a_run_stays_where_the_store_tells_no_times(tmp_path: Path) -> None:
+    school = stored(tmp_path, WithoutTimes()) / "green-abbey"
+    store.write(school / "broken" / "extract" / RAW, b"raw")
+    assert delete_expired(school, KEPT, datetime.now(UTC) + timedelta(days=4000)) == Expired()
+    assert names(school / "broken" / "extract") == {RAW}
+
+
+def test_an_old_run_that_is_being_run_again_keeps_its_files(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "again", extract=31)
+    age_files(run, 31)
+    RunFiles(run).begin("extract")
+    assert delete_expired(tmp_path, KEPT, datetime.now(UTC)) == Expired()
+    assert names(run / "extract") == {RAW, "students.parquet"}
+
+
+@pytest.mark.parametrize("link", ["school/run-a", "school", "school/run-a/extract"])
+@pytest.mark.parametrize("as_object_store", [False, True])
+def test_a_link_is_not_followed_out_of_the_store(tmp_path: Path, link: str, as_object_store: bool) -> None:
+    """A link in a run's folder goes with that folder; what it leads to stays."""
+    write_run(tmp_path / "elsewhere" / "school", "run-a", extract=31)
+    place = tmp_path / "store" / link
+    if link.endswith("extract"):
+        store.write(place.parent / "extract.json", store.as_json({"saved_at": ago(8)}))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(tmp_path / "elsewhere" / link)
+    root = (stored(tmp_path, LocalFileSystem()) if as_object_store else tmp_path) / "store"
+    assert delete_expired(root / "school", KEPT, NOW) == Expired()
+    assert school_ids(tmp_path / "store") == ([] if link == "school" else ["school"])
+    expired = delete_expired(root / "school", KEPT, NOW + timedelta(days=30))
+    assert expired == Expired(runs=1 if link.endswith("extract") else 0)
+    assert names(tmp_path / "elsewhere" / "school" / "run-a") == {"extract", "extract.json"}
+    assert names(tmp_path / "elsewhere" / "school" / "run-a" / "extract") == {RAW, "students.parquet"}
+
+
+class Refuses(MemoryFileSystem):  # type: ignore[misc]
+    """A store that refuses in its own words to delete what is "locked" by name, and to list what is "unlisted"."""
+
+    def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
+        if "locked" in str(path):
+            raise RuntimeError("AccessDenied")
+        super().rm(path, recursive, maxdepth)
+
+    def find(self, path: str, **options: Any) -> Any:
+        if "unlisted" in path:
+            raise RuntimeError("AccessDenied")
+        return super().find(path, **options)
+
+
+def test_a_run_that_cannot_be_deleted_stops_no_other_and_is_named(tmp_path: Path) -> None:
+    school = stored(tmp_path, Refuses()) / "green-abbey"
+    for name in ("first", "locked", "second"):
+        write_run(school, name, extract=31)
+    write_run(school, "locked-too", extract=8)
+    assert delete_expired(school, KEPT, NOW) == Expired(runs=2, kept=["locked", "locked-too"])
+    assert names(school) == {"locked", "locked-too"}
+    assert "extract.json" in names(school / "locked"), "it tells its age to the next try"
+
+
+def test_a_school_whose_folder_cannot_be_listed_is_named(tmp_path: Path) -> None:
+    school = stored(tmp_path, Refuses()) / "unlisted"
+    write_run(school, "run-a", extract=31)
+    assert delete_expired(school, KEPT, NOW) == Expired(kept=[WHOLE_SCHOOL])
+
+
+def test_on_a_file_system_what_can_be_deleted_is_and_the_rest_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_run(tmp_path, "first", 31)
-    write_run(tmp_path, "second", 31)
-    delete = shutil.rmtree
+    write_run(tmp_path, "run-a", extract=31)
+    unlink = os.unlink  # root may delete everything, so the system itself must refuse
 
-    def refuse_the_first(folder: Path) -> None:
-        if folder.name == "first":
-            raise PermissionError
-        delete(folder)
+    def refuse_tables(path: Any, **options: Any) -> None:
+        if str(path).endswith("students.parquet"):
+            raise PermissionError(path)
+        unlink(path, **options)
 
-    monkeypatch.setattr(shutil, "rmtree", refuse_the_first)
-    expired = delete_expired(tmp_path, KEPT, NOW)
-    assert (expired.kept, names(tmp_path)) == (["first"], {"first"})
+    monkeypatch.setattr(os, "unlink", refuse_tables)
+    assert delete_expired(tmp_path, KEPT, NOW) == Expired(kept=["run-a"])
+    assert names(tmp_path / "run-a") == {"extract", "extract.json"}
+    assert names(tmp_path / "run-a" / "extract") == {"students.parquet"}
+    monkeypatch.undo()
+    assert delete_expired(tmp_path, KEPT, NOW) == Expired(runs=1)
+
+
+def test_only_folders_that_can_be_a_schools_are_looked_into(tmp_path: Path) -> None:
+    for name in ("green-abbey", "lost+found", ".snapshot", "No School"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "read-me").write_text("")
+    assert school_ids(tmp_path) == ["green-abbey"]
+    assert school_ids(tmp_path / "not-yet") == []
+
+
+class Counts(MemoryFileSystem):  # type: ignore[misc]
+    """A store that counts how often it is listed and read."""
+
+    requests = 0
+
+    def find(self, path: str, **options: Any) -> Any:
+        Counts.requests += 1
+        return super().find(path, **options)
+
+    def cat_file(self, path: str, **options: Any) -> Any:
+        Counts.requests += 1
+        return super().cat_file(path, **options)
+
+
+def test_an_object_store_is_asked_once_for_a_school_and_once_for_a_young_run(tmp_path: Path) -> None:
+    """Hundreds of schools with 30 nights each are looked through every morning."""
+    school = stored(tmp_path, Counts()) / "green-abbey"
+    for number in range(5):
+        write_run(school, f"run-{number}", extract=1, plan=1, load=1, report=1)
+    assert delete_expired(school, KEPT, NOW) == Expired()
+    assert Counts.requests == 6

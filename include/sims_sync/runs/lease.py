@@ -137,7 +137,8 @@ def _is_free(entry: dict[str, Any]) -> bool:
     if entry["host"] != socket.gethostname():
         return False
     try:
-        return bool(psutil.Process(entry["pid"]).create_time() != entry["started"])
+        process = psutil.Process(entry["pid"])
+        return bool(process.create_time() != entry["started"] or process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,13 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from sims_sync.runs import store
-from sims_sync.runs.stages import STAGES
+from sims_sync.runs.folders import Folder, folders
+from sims_sync.runs.stages import RAW, STAGES
 from sims_sync.runs.store import StorePath
 
 log = logging.getLogger(__name__)
 
-_RAW = ".xml.gz"
+WHOLE_SCHOOL = "*"
+"""In place of a run: the school's folder as a whole cannot be listed."""
+
+_SCHOOL_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TIMES = ("saved_at", "finished_at")
+_NEWEST_FIRST = [f"{stage}.json" for stage in reversed(STAGES)]
+_SIGNS = {"extract", *_NEWEST_FIRST, *(f"{stage}.ended.json" for stage in STAGES)}
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Retention:
 class Expired:
     """What was deleted of one school (in a dry run: would be).
 
-    :param kept: runs whose files could not be deleted: their names.
+    :param kept: the folders of runs that could not be deleted, or not wholly.
     """
 
     runs: int = 0
@@ -41,70 +47,91 @@ class Expired:
     kept: list[str] = field(default_factory=list)
 
 
+def school_ids(root: StorePath) -> list[str]:
+    """The schools that have a folder in the store, whether they are configured or not."""
+    found = sorted(name for name in store.names(root) if _SCHOOL_ID.fullmatch(name))
+    if not isinstance(root, Path):
+        return found
+    for name in found:
+        if (root / name).is_symlink():
+            log.warning("%s is a link: it is not followed, and nothing there is deleted", name)
+    return [name for name in found if (root / name).is_dir() and not (root / name).is_symlink()]
+
+
 def delete_expired(school: StorePath, retention: Retention, now: datetime, *, dry_run: bool = False) -> Expired:
     """Delete what is older than its retention in the folder of a school.
 
-    The age of a run is that of the newest thing it saved, so that one which waits for an approval loses nothing. What
-    is no run folder, and what does not tell its age, stays.
+    A run is as old as the newest thing that it saved, so that one which waits for an approval loses nothing. What is no
+    run folder stays, as does one that does not tell its age in any way. No link is followed.
 
     :param school: ``<store>/<school id>``.
     """
     expired = Expired()
-    for name in store.names(school):
-        folder = school / name
-        if name == store.STATE or not _is_run(folder):
+    try:
+        found = sorted(folders(school), key=lambda folder: folder.name)
+    except Exception as error:  # each kind of store has its own way to refuse
+        return Expired(kept=[_not_deleted(WHOLE_SCHOOL, error)])
+    for folder in found:
+        if folder.name == store.STATE or folder.name.startswith("."):
             continue
         try:
-            saved_at = _saved_at(folder)
-            if saved_at is None:
-                continue
-            if saved_at + retention.runs < now:
-                if not dry_run:
-                    _delete_folder(folder)
-                expired.runs += 1
-            elif saved_at + retention.documents < now:
-                expired.documents += _delete_documents(folder, dry_run=dry_run)
-        except OSError as error:
-            log.warning("The files of the run %s cannot be deleted: %s", name, type(error).__name__)
-            expired.kept.append(name)
+            _delete_expired(folder, retention, now, expired, dry_run=dry_run)
+        except Exception as error:  # the same; and one run stops no other
+            expired.kept.append(_not_deleted(folder.name, error))
     return expired
 
 
-def _is_run(folder: StorePath) -> bool:
-    """Whether a stage has left something here; a link may lead out of the store."""
-    if isinstance(folder, Path) and (folder.is_symlink() or not folder.is_dir()):
-        return False
-    return any(name.partition(".")[0] in STAGES for name in store.names(folder))
+def _not_deleted(name: str, error: Exception) -> str:
+    log.warning("Run files that cannot be deleted, or not all of them: %s (%s)", name, type(error).__name__)
+    return name
 
 
-def _saved_at(folder: StorePath) -> datetime | None:
-    """When the newest file of a run was saved: as its manifests and its report say, else as the file system does."""
-    told = [datetime.fromisoformat(time) for time in _told(folder)]
-    if not told and isinstance(folder, Path):
-        told = [datetime.fromtimestamp(path.lstat().st_mtime, UTC) for path in folder.rglob("*")]
-    return max(told, default=None)
+def _delete_expired(folder: Folder, retention: Retention, now: datetime, expired: Expired, *, dry_run: bool) -> None:
+    files = folder.files()
+    if not {file.partition("/")[0] for file in files} & _SIGNS:
+        return
+    documents = [file for file in files if _is_document(file)]
+    oldest_run, oldest_document = now - retention.runs, now - retention.documents
+    enough = max(oldest_run, oldest_document) if documents else oldest_run
+    saved_at = _saved_at(folder, files, enough)
+    if saved_at is None or saved_at >= enough:
+        return
+    if saved_at < oldest_run:
+        if not dry_run:
+            folder.delete(sorted(file for file in files if "/" in file))  # the manifests, which tell its age, last
+        expired.runs += 1
+    else:
+        if not dry_run:
+            folder.delete_files(documents)
+        expired.documents += len(documents)
 
 
-def _told(folder: StorePath) -> Iterator[str]:
-    for name in store.names(folder):
-        if not name.endswith(".json"):
+def _is_document(file: str) -> bool:
+    """Whether it is a document as SIMS sent it, or what a task that was killed left of one (``store.write``)."""
+    folder, _, name = file.rpartition("/")
+    return folder == "extract" and (name.endswith(RAW) or (name.startswith(".") and f"{RAW}." in name))
+
+
+def _saved_at(folder: Folder, files: set[str], enough: datetime) -> datetime | None:
+    """When the newest file of a run was saved: as its manifests and its report say, else as the store does.
+
+    :param enough: one that is as new as this decides, and no further file is opened.
+    """
+    newest = None
+    for time in _told(folder, files):
+        newest = max(newest or time, time)
+        if newest >= enough:
+            break
+    return newest or folder.written_at()
+
+
+def _told(folder: Folder, files: set[str]) -> Iterator[datetime]:
+    for name in _NEWEST_FIRST:
+        if name not in files:
             continue
         try:
-            document: Any = json.loads((folder / name).read_bytes())
-        except ValueError:
+            document: Any = json.loads(folder.read(name))
+            times = [datetime.fromisoformat(document[key]) for key in _TIMES if key in document]
+        except (FileNotFoundError, ValueError, TypeError):  # gone meanwhile, or not as a stage writes it
             continue
-        yield from (document[key] for key in _TIMES if isinstance(document, dict) and key in document)
-
-
-def _delete_folder(folder: Any) -> None:
-    if isinstance(folder, Path):
-        shutil.rmtree(folder)
-    else:
-        folder.rmdir(recursive=True)
-
-
-def _delete_documents(folder: StorePath, *, dry_run: bool) -> int:
-    documents = [folder / "extract" / name for name in store.names(folder / "extract") if name.endswith(_RAW)]
-    for document in documents if not dry_run else ():
-        store.remove(document)
-    return len(documents)
+        yield from (time if time.tzinfo else time.replace(tzinfo=UTC) for time in times)

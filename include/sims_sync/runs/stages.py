@@ -23,6 +23,9 @@ from sims_sync.runs.store import StorePath
 STAGES = ("extract", "validate", "transform", "plan", "approve", "load", "disable_leavers", "report")
 """The stages in their order; each is a task of the DAG."""
 
+RAW = ".xml.gz"
+"""How the names of SIMS's own documents end. No stage reads them again; they are not kept for as long as the run."""
+
 
 class Reference(TypedDict):
     """What one task tells the next: never a value of a person."""
@@ -148,11 +151,12 @@ class RunFiles:
         )
 
     def find(self, stage: str) -> StageOutput | None:
-        """A stage's output, or nothing where the stage has not finished, or files of it are gone."""
+        """A stage's output, or nothing where the stage has not finished, or files that stages read are gone."""
         if not (self.folder / f"{stage}.json").exists():
             return None
         output = self.open(stage)
-        return output if all((self.folder / stage / name).exists() for name in output.files) else None
+        read = [name for name in output.files if not name.endswith(RAW)]
+        return output if all((self.folder / stage / name).exists() for name in read) else None
 
 
 def _reference(stage: str, path: StorePath, content: bytes, counts: Mapping[str, int]) -> Reference:
