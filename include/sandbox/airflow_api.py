@@ -1,9 +1,10 @@
-"""The few calls of Airflow's REST API that a local stack needs: trigger a DAG, follow its run."""
+"""The few calls of Airflow's REST API that a local stack needs: trigger a DAG, follow its run, answer what it asks."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -37,28 +38,63 @@ class AirflowApi:
             return False
         return answer.ok and all(part["status"] == "healthy" for part in answer.json().values())
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, run_id: str | None = None) -> str:
+    def trigger(
+        self,
+        dag_id: str,
+        conf: Mapping[str, Any] | None = None,
+        *,
+        run_id: str | None = None,
+        logical_date: datetime | None = None,
+    ) -> str:
         """Trigger a run, of a DAG that is paused too, and give back its id.
 
         :param conf: the run's parameters.
+        :param logical_date: the tick of the schedule that the run is for; default: for none.
         :raises requests.HTTPError: Airflow refused.
         """
         self.unpause(dag_id)
-        body = {"logical_date": None, "conf": dict(conf or {}), **({"dag_run_id": run_id} if run_id else {})}
+        tick = logical_date.isoformat() if logical_date else None
+        body = {"logical_date": tick, "conf": dict(conf or {}), **({"dag_run_id": run_id} if run_id else {})}
         run: str = self._call("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"]
         return run
 
-    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Clear a task of a run, and those after it, so that they run again."""
+    def clear(self, dag_id: str, run_id: str, task_id: str, *, alone: bool = False) -> None:
+        """Clear a task of a run, and (unless ``alone``) those after it, so that they run again."""
         body = {
             "dry_run": False,
             "dag_run_id": run_id,
             "task_ids": [task_id],
-            "include_downstream": True,
+            "include_downstream": not alone,
             "only_failed": False,
             "reset_dag_runs": True,
         }
         self._call("POST", f"dags/{dag_id}/clearTaskInstances", body)
+
+    def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """Set a task's state by hand: ``success``, ``failed`` or ``skipped``."""
+        self._call("PATCH", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}", {"new_state": state})
+
+    def question(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """What a task that waits for a person asks (``subject``, ``body``, ``options``), and what was answered."""
+        details: dict[str, Any] = self._call("GET", _details(dag_id, run_id, task_id))
+        return details
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer a task that waits for a person.
+
+        :raises requests.HTTPError: Airflow refused, as when it was answered before.
+        """
+        body = {"chosen_options": [option], "params_input": {}}
+        self._call("PATCH", _details(dag_id, run_id, task_id), body)
+
+    def runs(self, dag_id: str) -> dict[str, str]:
+        """State by id of a DAG's runs, in the order in which they were due."""
+        runs = self._call("GET", f"dags/{dag_id}/dagRuns?order_by=run_after")["dag_runs"]
+        return {run["dag_run_id"]: run["state"] for run in runs}
+
+    def is_backfilling(self, dag_id: str) -> bool:
+        """Whether a backfill of a DAG goes on; Airflow notices its end within half a minute, and allows none before."""
+        return any(not each["completed_at"] for each in self._call("GET", f"backfills?dag_id={dag_id}")["backfills"])
 
     def unpause(self, dag_id: str) -> None:
         self._call("PATCH", f"dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
@@ -124,3 +160,7 @@ class AirflowApi:
             answer.raise_for_status()
             self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return self._session.request(method, f"{self.url}/api/v2/{path}", json=body, timeout=_SECONDS)
+
+
+def _details(dag_id: str, run_id: str, task_id: str) -> str:
+    return f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"

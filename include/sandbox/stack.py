@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from sandbox.airflow_api import AirflowApi
 from sandbox.processes import Processes, free_port, port_is_free
@@ -46,6 +47,17 @@ _AIRFLOW_SETTINGS = {
     "DAG_PROCESSOR__PARSING_PROCESSES": "1",
     "USAGE_DATA_COLLECTION__ENABLED": "False",
 }
+
+_LOCAL_SETTINGS = """\
+import sys
+
+if sys.argv[1:2] == ["scheduler"]:  # its workers fork for each task: what it has imported, no task imports again
+    import airflow.providers.http.hooks.http
+    import sims_sync.airflow.applying
+    import sims_sync.airflow.reporting
+    import sims_sync.directory.discovery
+    import sims_sync.sims.client
+"""
 
 
 class PortInUse(Exception):
@@ -127,8 +139,8 @@ class Stack:
         self.connect(f"sims_{name}", host=sims_url, login="sync", password=password)
         self.connect(f"directory_{name}", host=directory_url, password=token)
 
-    def connect(self, connection_id: str, **fields: str) -> None:
-        """Set an Airflow connection of type http, for the processes that start from now on."""
+    def connect(self, connection_id: str, **fields: Any) -> None:
+        """Set an Airflow connection, by default of type http, for the processes that start from now on."""
         self.environment[f"AIRFLOW_CONN_{connection_id.upper()}"] = json.dumps({"conn_type": "http", **fields})
 
     def start_airflow(self, *dag_ids: str) -> None:
@@ -143,6 +155,15 @@ class Stack:
             self._processes.wait_until(lambda: self.airflow.has_dag(dag_id), f"The DAG {dag_id} is parsed")  # noqa: B023
         self.say(f"Airflow is ready at {self.url}")
 
+    def run_airflow(self, command: str, *arguments: str) -> None:
+        """Run a command of Airflow's own to its end.
+
+        :raises ProcessEnded: it ended with an error.
+        """
+        name = f"airflow-{command}"
+        self._processes.start(name, [sys.executable, "-m", "airflow", command, *arguments], self.environment, ends=True)
+        self._processes.finish(name)
+
     def watch(self) -> None:
         """Go on until interrupted.
 
@@ -154,6 +175,8 @@ class Stack:
         """Make Airflow's home, and begin to make its database, which takes as long as filling the sandbox."""
         home = Path(self.environment["AIRFLOW_HOME"])
         home.mkdir(parents=True)
+        (home / "config").mkdir()
+        (home / "config" / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS)
         passwords = Path(self.environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
         passwords.touch(0o600)
         passwords.write_text(json.dumps({self.username: self.password}))
@@ -186,7 +209,7 @@ class Stack:
             "CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",  # several processes write
             "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
             "API__BASE_URL": self.url,
             "API__PORT": str(port),

@@ -1,0 +1,133 @@
+"""A try of a task in a process of its own, which may be killed: the task's work, without Airflow around it."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from sims_sync.airflow import applying, approval, planning
+from sims_sync.airflow.parameters import RunParameters
+from sims_sync.airflow.run import Run, find_school
+from sims_sync.runs.stages import STAGES, Reference, RunFiles
+from sims_sync.runs.state import SchoolState
+from sims_sync.runs.store import run_folder
+
+SCHOOL = "green-abbey"
+
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(  # all that a stage imports, so that a process begins in a few milliseconds
+    [
+        "__main__",
+        "airflow.providers.http.hooks.http",
+        "airflow.sdk.execution_time.supervisor",
+        "pyarrow.dataset",
+        "sims_sync.airflow.applying",
+        "sims_sync.airflow.approval",
+        "sims_sync.airflow.planning",
+        "sims_sync.directory.discovery",
+        "sims_sync.sims.client",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task of a run.
+
+    :param connections: as the environment holds them for Airflow.
+    """
+
+    stage: str
+    store: Path
+    run_id: str
+    effective_date: date
+    connections: Mapping[str, str]
+
+    @property
+    def run(self) -> Run:
+        """The run, as the task sees it."""
+        parameters = RunParameters(
+            dry_run=False, effective_date=self.effective_date, only_person_ids=None, allow_older=False
+        )
+        files = RunFiles(run_folder(self.store, SCHOOL, self.run_id))
+        return Run(find_school(SCHOOL), self.run_id, parameters, files, SchoolState(self.store, SCHOOL))
+
+    def start(self) -> tuple[BaseProcess, Connection]:
+        """Begin a try in a process of its own.
+
+        :returns: the process, and where it says at its end what it had to wait for.
+        """
+        here, there = _PROCESSES.Pipe(duplex=False)
+        process = _PROCESSES.Process(target=_try, args=(self, there))
+        process.start()
+        there.close()
+        return process, here
+
+    def up_to(self) -> None:
+        """Carry out the run up to and with this task, in this process."""
+        for stage in STAGES[: STAGES.index(self.stage) + 1]:
+            replace(self, stage=stage).carry_out()
+
+    def carry_out(self) -> Reference:
+        """Do the task's work in this process, whose environment has the connections, as ``airflow.tasks`` does."""
+        run = self.run
+        run.files.begin(self.stage)
+        before = STAGES[: STAGES.index(self.stage)][-1:]
+        return _WORK[self.stage](run, *(run.files.open(stage).reference for stage in before))
+
+
+def _approve(run: Run, planned: Reference) -> Reference:
+    return approval._approved(run, run.files.open("plan", planned), held=False)
+
+
+_WORK: Mapping[str, Callable[..., Reference]] = {
+    "extract": planning.extract,
+    "validate": planning.validate,
+    "transform": planning.transform,
+    "plan": planning.plan,
+    "approve": _approve,
+    "load": applying.load,
+    "disable_leavers": applying.disable_leavers,
+}
+
+
+class _Kept(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+def _try(task: Task, said: Connection) -> None:
+    kept = _Kept()
+    lease = logging.getLogger("sims_sync.runs.lease")
+    lease.setLevel(logging.INFO)
+    lease.addHandler(kept)
+    os.environ.update(task.connections)
+    task.carry_out()
+    said.send(kept.messages)
+
+
+def start_processes() -> BaseProcess:
+    """Begin to import all that the tries need, which takes seconds, in a process that the tries are forked from.
+
+    :returns: a process that ends when that is done.
+    """
+    process = _PROCESSES.Process(target=_nothing)
+    process.start()
+    return process
+
+
+def _nothing() -> None:
+    """There is nothing to do."""

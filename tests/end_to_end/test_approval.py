@@ -1,0 +1,250 @@
+"""A plan over a limit waits for a person, in Airflow's real scheduler, answered over its REST API (SPEC section 7)."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
+from typing import Any
+
+import pytest
+import requests
+from aiosmtpd.controller import Controller
+from scheduled import OVER_LOOPBACK, School, scheduled_schools
+
+from sandbox.processes import free_port
+from sims_sync.airflow.approval import ApprovePlan
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+STAY, LEAVE, JOIN = range(101, 113), range(113, 121), (121,)
+PERSON = {"forename": "Zebedee", "surname": "Quillfeather"}
+ALERTED = ["data-team@example.org", "office@example.org"]
+RUN = "tonight"
+SCHOOLS: dict[str, dict[str, Any]] = {
+    "approved": {"alert_emails": ALERTED},
+    "rejected": {},
+    "lapsing": {"schedule": "* * * * *"},
+    "planned-anew": {},
+    "edited-plan": {},
+    "edited-manifest": {},
+}
+
+
+class Mailbox:
+    """What the mail server got."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[list[str], Any]] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
+        self.mails.append((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=default)))
+        return "250 OK"
+
+
+@pytest.fixture(scope="module")
+def mailbox() -> Iterator[tuple[Mailbox, int]]:
+    mailbox = Mailbox()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield mailbox, controller.port
+    controller.stop()
+
+
+@pytest.fixture(scope="module")
+def schools(tmp_path_factory: pytest.TempPathFactory, mailbox: tuple[Mailbox, int]) -> Iterator[dict[str, School]]:
+    """Schools where 8 of 20 students left, 12 have changes, and one joined, all on the night of a plan that is held."""
+    with scheduled_schools(tmp_path_factory.mktemp("schools"), SCHOOLS, smtp_port=mailbox[1]) as schools:
+        for school in schools.values():
+            school.enrol((*STAY, *JOIN), **PERSON)
+            for person_id in (*STAY, *LEAVE):
+                school.directory.put_user(account_of(person_id))
+            school.trigger(RUN)
+        yield schools
+
+
+def account_of(person_id: int) -> dict[str, Any]:
+    return {
+        "userName": f"{person_id:06d}",
+        "externalId": f"{person_id}",
+        "name": {"givenName": PERSON["forename"], "familyName": PERSON["surname"]},
+        "emails": [{"type": "home", "value": f"person-{person_id}@example.org"}],
+        "roles": [{"value": "student"}],
+        "active": True,
+    }
+
+
+@pytest.fixture
+def school(request: pytest.FixtureRequest, schools: dict[str, School]) -> School:
+    """The school that the test names."""
+    return schools[request.param]
+
+
+def at(school_id: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("school", [school_id], indirect=True)
+
+
+def assert_nothing_was_written(school: School) -> None:
+    assert school.directory.writes == 0
+    assert school.active() == {*STAY, *LEAVE}
+    assert not (school.folder(RUN).parent / "state" / "mark.json").exists()
+
+
+def ended_held(school: School) -> dict[str, Any]:
+    """The report of a run that nobody approved."""
+    assert school.wait(RUN) == "failed"
+    tasks = school.tasks(RUN)
+    assert (tasks["approve"], tasks["load"], tasks["disable_leavers"]) == ("failed", *["upstream_failed"] * 2)
+    assert tasks["report"] == "success"
+    report = school.report(RUN)
+    assert report["outcome"] == "held"
+    assert "8 of 20 active student accounts would be disabled" in report["reason"]
+    assert_nothing_was_written(school)
+    return report
+
+
+def hash_of_plan(school: School) -> str:
+    return hashlib.sha256((school.folder(RUN) / "plan.json").read_bytes()).hexdigest()
+
+
+def hash_in(question: dict[str, Any]) -> str:
+    found = re.search("Plan `([0-9a-f]{12})`", question["body"])
+    assert found
+    return found[1]
+
+
+@at("approved")
+def test_a_held_plan_waits_and_says_why_with_its_numbers_and_its_hash(school: School) -> None:
+    question = school.question(RUN)
+    assert question["options"] == ["Approve", "Reject"]
+    assert question["subject"] == "School approved: approve 21 changes?"
+    lines = question["body"].splitlines()
+    limit = "8 of 20 active student accounts would be disabled or lose the role; the limit (`limits.disable`) is 5."
+    assert f"- {limit}" in lines
+    assert len([line for line in lines if line.startswith("- ")]) == 2, "and that of 7 days"
+    for row in ("| to create | 1 |", "| to update | 12 |", "| to disable | 8 |", "| unchanged | 0 |"):
+        assert row in lines
+    assert re.search(r"lapses at \d\d:\d\d on \w+ \d\d \w+ \(Europe/London\)", question["body"])
+    assert hash_in(question) == hash_of_plan(school)[:12]
+    assert_nothing_was_written(school)
+
+
+@at("approved")
+def test_the_data_team_is_mailed_the_numbers_and_the_link_and_no_personal_data(
+    school: School, mailbox: tuple[Mailbox, int]
+) -> None:
+    body = school.question(RUN)["body"]
+    ((to, mail),) = [each for each in mailbox[0].mails if "School approved" in each[1]["Subject"]]
+    assert to == ALERTED
+    assert mail["Subject"] == "[sims-sync] plan held: School approved: approve 21 changes?"
+    text = html.unescape(mail.get_body(("html",)).get_content())
+    assert body in text
+    link = f"{school.stack.url}/dags/{school.dag_id}/runs/{RUN}/tasks/approve/required_actions?map_index=-1"
+    assert f"Answer here: {link}" in text
+    for value in (*PERSON.values(), "person-", "000113", "2012-05-17"):
+        assert value not in text
+
+
+@at("approved")
+def test_a_held_plan_is_written_once_a_person_has_approved_it(school: School) -> None:
+    school.question(RUN)
+    school.answer(RUN, "Approve")
+    with pytest.raises(requests.HTTPError, match="409"):
+        school.answer(RUN, "Reject")
+    assert school.wait(RUN) == "success"
+    assert school.active() == {*STAY, *JOIN}
+    assert set(school.accounts()) == {*STAY, *LEAVE, *JOIN}
+    assert school.counts(RUN) == {"extracted": 13, "created": 1, "updated": 12, "disabled": 8}
+    report = school.report(RUN)
+    assert report["outcome"] == "success"
+    assert "The plan was held, and approved by admin." in report["notes"]
+
+
+def test_the_mail_goes_out_where_nobody_has_told_airflow_its_address(
+    mailbox: tuple[Mailbox, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": mailbox[1], "extra": OVER_LOOPBACK}
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+    task = ApprovePlan(task_id="approve", school_id="green-abbey", planned=None)
+    task.subject, task.body = "approve 3 changes?", "The plan is held."
+    task._mail({"task": task, "task_instance": None})
+    (mail,) = [mail for _, mail in mailbox[0].mails if "approve 3 changes?" in mail["Subject"]]
+    assert "Required Actions" in mail.get_body(("html",)).get_content()
+
+
+@at("rejected")
+def test_a_rejected_plan_fails_the_run_and_clearing_plans_anew(school: School) -> None:
+    school.question(RUN)
+    school.answer(RUN, "Reject")
+    assert "admin rejected the plan" in ended_held(school)["reason"]
+    school.sims.put_student(113, **PERSON)
+    school.clear(RUN, "extract")
+    assert school.wait(RUN) == "failed"
+    assert school.tasks(RUN)["approve"] == "failed", "Airflow would show the numbers of the plan before"
+    report = school.report(RUN)
+    assert report["outcome"] == "failed"
+    assert "7 of 20 active student accounts" in report["reason"]
+    assert f"Trigger the DAG again with `effective_date` {report['effective_date']}" in report["reason"]
+    assert_nothing_was_written(school)
+    school.enrol((114, 115), **PERSON)
+    school.clear(RUN, "extract")
+    assert school.wait(RUN) == "success", "5 leavers are within the limits"
+    assert school.active() == {*STAY, *JOIN, 113, 114, 115}
+
+
+@at("lapsing")
+def test_a_plan_that_nobody_answers_lapses_before_the_next_run_is_due(school: School) -> None:
+    school.wait_for(RUN, "approve", "failed")
+    assert "Nobody approved the plan in time" in ended_held(school)["reason"]
+
+
+@at("planned-anew")
+def test_an_approval_is_for_the_plan_that_was_asked_about_alone_and_nothing_is_written_without_one(
+    school: School,
+) -> None:
+    asked = hash_in(school.question(RUN))
+    school.clear(RUN, "plan", alone=True)
+    school.wait_for(RUN, "plan", "success")
+    assert hash_in(school.question(RUN)) == asked != hash_of_plan(school)[:12]
+    school.answer(RUN, "Approve")
+    assert school.wait(RUN) == "failed"
+    assert school.report(RUN)["outcome"] == "failed"
+    assert "made anew after its approval was asked for" in school.report(RUN)["reason"]
+    assert_nothing_was_written(school)
+
+    school.stack.airflow.mark(school.dag_id, RUN, "approve", "success")
+    school.clear(RUN, "load")
+    assert school.wait(RUN) == "failed"
+    assert school.tasks(RUN)["load"] == "failed"
+    report = school.report(RUN)
+    assert report["outcome"] == "failed"
+    assert "marked as done by hand" in report["reason"]
+    assert "Required Actions" in report["reason"]
+    assert_nothing_was_written(school)
+
+
+@pytest.mark.parametrize(
+    ("school", "file", "fails"),
+    [("edited-plan", "plan/plan.json", "load"), ("edited-manifest", "plan.json", "approve")],
+    indirect=["school"],
+)
+def test_a_plan_whose_files_were_changed_after_the_approval_was_asked_for_is_refused(
+    school: School, file: str, fails: str
+) -> None:
+    school.question(RUN)
+    path = school.folder(RUN) / file
+    document = json.loads(path.read_text())
+    document["counts"]["disable"] = 0
+    path.write_text(json.dumps(document))
+    school.answer(RUN, "Approve")
+    assert school.wait(RUN) == "failed"
+    assert school.tasks(RUN)[fails] == "failed"
+    report = school.report(RUN)
+    assert report["outcome"] == "failed"
+    assert "The run file plan.json is not the one that `plan` wrote" in report["reason"]
+    assert "Clear the run from `plan`" in report["reason"]
+    assert_nothing_was_written(school)
