@@ -84,7 +84,7 @@ class Task:
 
 
 def _approve(run: Run, planned: Reference) -> Reference:
-    return approval._approved(run, run.files.open("plan", planned), held=False)
+    return approval.approved(run, run.files.open("plan", planned), held=False)
 
 
 _WORK: Mapping[str, Callable[..., Reference]] = {

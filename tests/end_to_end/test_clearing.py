@@ -41,7 +41,7 @@ _WORK: Mapping[str, Callable[..., Reference]] = {
     "validate": planning.validate,
     "transform": planning.transform,
     "plan": planning.plan,
-    "approve": lambda run, planned: approval._approved(run, run.files.open("plan", planned), held=False),
+    "approve": lambda run, planned: approval.approved(run, run.files.open("plan", planned), held=False),
     "load": applying.load,
     "disable_leavers": applying.disable_leavers,
 }
@@ -268,3 +268,15 @@ def test_a_mark_that_was_removed_after_the_plan_was_made_stops_the_run(school: S
     assert school.written == 0
     night.carry_out("plan")
     assert any("mark is gone" in reason for reason in night.run.files.open("plan").facts["held"])
+
+
+def test_a_plan_is_not_written_to_another_directory_than_it_was_made_for(
+    school: School, connect: Callable[..., None], tmp_path: Path
+) -> None:
+    night = school.night("tuesday", TUESDAY)
+    night.carry_out(*TASKS[:5])
+    with directory_server.running(tmp_path / "other.sqlite", token="token") as other:
+        connect("directory_green_abbey", host=other.url, password="token")  # corrected while the plan waited, say
+        with pytest.raises(PermanentFault, match=r"leads to another directory .* clear the run from `plan`"):
+            night.carry_out("load")
+        assert other.writes == school.written == 0

@@ -56,7 +56,7 @@ class ApprovePlan(ApprovalOperator):
         with running("approve", self.school_id) as run:
             plan = run.files.open("plan", self.planned)
             if not needs_approval(run, plan):
-                return _approved(run, plan, held=False)
+                return approved(run, plan, held=False)
             lapses_at = lapse(run, context["dag_run"].start_date, plan.saved_at, datetime.now(UTC))
             self.response_timeout = lapses_at - datetime.now(UTC)
             self.subject = f"{run.school.name}: approve {sum(plan.counts[kind] for kind in _KINDS)} changes?"
@@ -95,7 +95,7 @@ class ApprovePlan(ApprovalOperator):
                     f"{how}; nothing was written. Why it was held: {' '.join(plan.facts['held'])}",
                     advice="When the reason is settled, clear the run from `extract`, or wait for the next one.",
                 ) from None
-            return _approved(run, plan, held=True, by=who)
+            return approved(run, plan, held=True, by=who)
 
     def _ask(self, run: Run, plan: StageOutput, context: Any) -> None:
         """Put the question to Airflow.
@@ -190,6 +190,10 @@ def _named(plan: StageOutput) -> str:
     return f"Plan `{plan.reference['sha256'][:12]}`"
 
 
-def _approved(run: Run, plan: StageOutput, *, held: bool, by: str | None = None) -> Reference:
+def approved(run: Run, plan: StageOutput, *, held: bool, by: str | None = None) -> Reference:
+    """Save what `load` asks for: which plan went through, and who let it.
+
+    :param held: whether a person was asked; :param by: their name.
+    """
     facts = {"plan": plan.reference, "held": held, "approved_by": by}
     return run.files.save("approve", {}, counts={}, facts=facts)
