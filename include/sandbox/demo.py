@@ -23,7 +23,7 @@ import requests
 import yaml
 
 from sandbox.demo_output import Output
-from sandbox.processes import ProcessEnded, stop_leftovers
+from sandbox.processes import ProcessEnded, port_is_free, stop_leftovers
 from sandbox.stack import PROJECT, PortInUse, Stack
 from sims_sync.config import School
 from sims_sync.runs.store import run_folder
@@ -72,7 +72,7 @@ def _run(folder: Path, options: argparse.Namespace, output: Output) -> int:
     config = folder / "schools.yaml"
     config.write_text(yaml.safe_dump({"schools": [SCHOOL.model_dump(mode="json", exclude_unset=True)]}))
     today = datetime.now(ZoneInfo(SCHOOL.timezone)).date()
-    with Stack(folder, schools_config=config, ui_port=options.port, say=output.line) as stack:
+    with Stack(folder, schools_config=config, ui_port=options.port or _usual_port(), say=output.line) as stack:
         stack.start_sandbox(SCHOOL.id, students=options.students, seed=SEED, today=today)
         stack.start_airflow(SCHOOL.dag_id)
         succeeded = all(_night(stack, output, name, today - timedelta(days=ago)) for name, ago in NIGHTS.items())
@@ -82,6 +82,11 @@ def _run(folder: Path, options: argparse.Namespace, output: Output) -> int:
             with contextlib.suppress(KeyboardInterrupt):
                 stack.watch()
     return 0 if succeeded else 1
+
+
+def _usual_port() -> int | None:
+    """Where people look for Airflow's UI; none, so that a free one is taken, when that is in use."""
+    return 8080 if port_is_free(8080) else None
 
 
 def _night(stack: Stack, output: Output, name: str, effective: date) -> bool:

@@ -22,7 +22,6 @@ from sandbox.airflow_api import AirflowApi
 from sandbox.processes import Processes, free_port, port_is_free
 
 PROJECT = Path(__file__).parents[2]
-UI_PORT = 8080
 
 Say = Callable[[str], None]
 """Called with one line for each step."""
@@ -74,7 +73,7 @@ class Stack:
         databases, the logs.
     :param schools_config: the ``schools.yaml`` of the stack.
     :param dags: the folder of DAGs; default: the project's, with its plugins.
-    :param ui_port: the port of Airflow's UI. By default 8080, or a free one when that is in use.
+    :param ui_port: the port of Airflow's UI; default: a free one, since several stacks may start at once.
     :param environment: further variables for all processes.
     :param say: is told each step.
     :raises PortInUse: ``ui_port`` was given and is in use.
@@ -92,7 +91,7 @@ class Stack:
     ) -> None:
         if ui_port is not None and not port_is_free(ui_port):
             raise PortInUse(f"Port {ui_port} is in use. Choose another one, or none: then a free one is taken.")
-        port = ui_port or (UI_PORT if port_is_free(UI_PORT) else free_port())
+        port = ui_port or free_port()
         self.folder = folder.resolve()
         self.store = self.folder / "store"
         self.url = f"http://127.0.0.1:{port}"
