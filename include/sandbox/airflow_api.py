@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 FINAL = frozenset({"success", "failed"})
-_SECONDS = 30  # the longest wait for one answer
+_SECONDS = 90  # the longest wait for one answer: on a busy machine the API server is slow to begin with
 
 TaskStates = dict[str, str]
 """State by task id; a task that nothing has been decided about yet is left out."""

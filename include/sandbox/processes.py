@@ -76,10 +76,10 @@ class Processes:
             code = self._started[name].wait(timeout)
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"{name} took more than {timeout:.0f} s. Its log: {self.log(name)}") from None
-        if code:
-            raise ProcessEnded(self._epitaph(name, code))
         del self._started[name]
         self._save_record()
+        if code:
+            raise ProcessEnded(self._epitaph(name, code))
 
     def check(self) -> None:
         """:raises ProcessEnded: a process has ended that should not have, or with an error."""

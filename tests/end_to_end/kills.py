@@ -133,6 +133,18 @@ class School:
         self.undisturbed = cache(self._undisturbed)
         self._two_nights = cache(self._make_two_nights)
 
+    @contextmanager
+    def copy(self, source: Path | None, name: str, directory: str) -> Iterator[tuple[Path, Running]]:
+        """A copy of a store and a directory, which is served behind the proxy while the block runs."""
+        folder = self.folder / directory / name
+        if source is None:
+            folder.mkdir(parents=True)
+        else:
+            shutil.copytree(source, folder)
+        with directory_server.running(folder / "directory.db", token="token", **DIRECTORIES[directory]) as served:
+            self.directory.target = served.url
+            yield folder, served
+
     def _killed(self, stage: str, seed: int) -> Retried:
         """Kill a task, one in three twice, and run it again."""
         directory = list(DIRECTORIES)[seed % len(DIRECTORIES)]
@@ -141,7 +153,7 @@ class School:
         moments = [undisturbed.some_time(random) if seed % 4 == 3 else undisturbed.some_request(random)]
         if seed % 3 == 2:
             moments.append(undisturbed.some_request(random))
-        with self._copy(undisturbed.before, f"{stage}-{seed}", directory) as (folder, served):
+        with self.copy(undisturbed.before, f"{stage}-{seed}", directory) as (folder, served):
             task = replace(undisturbed.task, store=folder / "store")
             proxy = self._asked_by(task)
             kills = [_kill(task, moment, proxy, served) for moment in moments]
@@ -153,7 +165,7 @@ class School:
     def _undisturbed(self, stage: str, directory: str) -> Undisturbed:
         """Run a task to its end."""
         before = self._before(stage, directory)
-        with self._copy(before, f"{stage}-undisturbed", directory) as (folder, served):
+        with self.copy(before, f"{stage}-undisturbed", directory) as (folder, served):
             task = replace(self._task, stage=stage, store=folder / "store")
             proxy = self._asked_by(task)
             proxy.seen.clear()
@@ -171,13 +183,13 @@ class School:
         nights = self._two_nights(DIRECTORIES[directory].get("extension", True))
         if stage == "extract":
             return nights
-        with self._copy(nights, f"before-{stage}", directory) as (folder, _):
+        with self.copy(nights, f"before-{stage}", directory) as (folder, _):
             replace(self._task, stage=STAGES[STAGES.index(stage) - 1], store=folder / "store").up_to()
         return folder
 
     def _make_two_nights(self, extension: bool) -> Path:
         """Monday's and Tuesday's runs, and what others do to the accounts meanwhile."""
-        with self._copy(None, "nights", "bulk" if extension else "no extension, no versions") as (folder, served):
+        with self.copy(None, "nights", "bulk" if extension else "no extension, no versions") as (folder, served):
             served.put_user({"userName": "head", "externalId": f"{STAFF_JOINED}", "roles": [{"value": "staff"}]})
             for run_id, day in (("monday", MONDAY), ("tuesday", TUESDAY)):
                 night = replace(self._task, store=folder / "store", run_id=run_id, effective_date=day)
@@ -187,18 +199,6 @@ class School:
                     served.put_user({**user, "roles": [*user["roles"], {"value": "staff"}]})
             served.put_user({"userName": "nobody", "roles": [{"value": "student"}], "active": True})
         return folder
-
-    @contextmanager
-    def _copy(self, source: Path | None, name: str, directory: str) -> Iterator[tuple[Path, Running]]:
-        """A copy of a store and a directory, which is served behind the proxy while the block runs."""
-        folder = self.folder / directory / name
-        if source is None:
-            folder.mkdir(parents=True)
-        else:
-            shutil.copytree(source, folder)
-        with directory_server.running(folder / "directory.db", token="token", **DIRECTORIES[directory]) as served:
-            self.directory.target = served.url
-            yield folder, served
 
     def _asked_by(self, task: Task) -> Proxy:
         return self.sims if task.stage == "extract" else self.directory

@@ -201,8 +201,12 @@ def _write_down_planned(run: Run, approval: StageOutput, changes: list[Change]) 
 
 
 def _write_down_done(run: Run, approval: StageOutput, results: list[Result], earlier: frozenset[str]) -> None:
-    """Write down what was disabled, in this try and (where it did not come to its end) in earlier ones."""
-    _write_down(run, approval, earlier | {str(result.account_id) for result in results if result.result == "done"})
+    """Write down what was disabled, in this try and (where it did not come to its end) in earlier ones.
+
+    Whether a write that failed got through is not known: it counts, unless the account was seen to be active.
+    """
+    written = [each for each in results if each.result != "rejected" and each.detail != LEFT_ACTIVE]
+    _write_down(run, approval, earlier | {str(result.account_id) for result in written})
 
 
 def _write_down(run: Run, approval: StageOutput, accounts: frozenset[str]) -> None:
