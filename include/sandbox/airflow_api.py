@@ -12,6 +12,8 @@ import requests
 FINAL = frozenset({"success", "failed"})
 _SECONDS = 90  # the longest wait for one answer: on a busy machine the API server is slow to begin with
 
+_TRIES = 10
+
 TaskStates = dict[str, str]
 """State by task id; a task that nothing has been decided about yet is left out."""
 
@@ -159,7 +161,12 @@ class AirflowApi:
             answer = self._session.post(f"{self.url}/auth/token", json=self._login, timeout=_SECONDS)
             answer.raise_for_status()
             self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        return self._session.request(method, f"{self.url}/api/v2/{path}", json=body, timeout=_SECONDS)
+        for _ in range(_TRIES):
+            answer = self._session.request(method, f"{self.url}/api/v2/{path}", json=body, timeout=_SECONDS)
+            if not (answer.status_code == requests.codes.server_error and "Database error" in answer.text):
+                break
+            time.sleep(1)  # SQLite has one writer: the request was rolled back
+        return answer
 
 
 def _details(dag_id: str, run_id: str, task_id: str) -> str:

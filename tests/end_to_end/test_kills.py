@@ -35,7 +35,7 @@ LEFT, SAME = range(501, 511), range(701, 704)
 TO_LOAD = Counter(create=10, update=8 + 5 + 1, enable=6)
 TO_DISABLE = Counter(disable=10 + 1, unlink_role=4)
 
-SEEDS = {"extract": range(12), "load": range(25), "disable_leavers": range(20)}
+SEEDS = {"extract": range(10), "load": range(22), "disable_leavers": range(18)}
 
 
 @pytest.fixture(scope="module")
