@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import requests
 from aiosmtpd.controller import Controller
-from scheduled import OVER_LOOPBACK, School, scheduled_schools
 
 from sandbox.processes import free_port
+from scheduled import OVER_LOOPBACK, School, scheduled_schools
 from sims_sync.airflow.approval import ApprovePlan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

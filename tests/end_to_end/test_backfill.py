@@ -10,10 +10,10 @@ from threading import Lock
 from typing import Any
 
 import pytest
-from scheduled import School, scheduled_schools
 
 from proxy import Forward, Reply, Request
 from sandbox.processes import ProcessEnded
+from scheduled import School, scheduled_schools
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from scheduled import PATIENCE, School, scheduled_schools
 
 from proxy import Forward, Reply, Request
+from scheduled import PATIENCE, School, scheduled_schools
 from sims_sync.runs.store import STATE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
