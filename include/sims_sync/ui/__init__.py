@@ -1,0 +1,1 @@
+"""The product's pages in Airflow's UI: which school needs us, why, and what to do, without opening a log."""

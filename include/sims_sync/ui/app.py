@@ -1,0 +1,206 @@
+"""The pages, as a FastAPI app that Airflow's API server mounts (``plugins/sims_sync_ui.py``).
+
+Each path that shows something of a school has its DAG's id in it, because Airflow's own check reads it from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import parse_qs, quote
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from sims_sync.airflow.run import store_path
+from sims_sync.config import ConfigError, School, config_path, load_schools
+from sims_sync.ui.access import MAY_READ, User, may_edit, readable
+from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run
+from sims_sync.ui.history import History
+from sims_sync.ui.pages import page
+from sims_sync.ui.run import run_page
+from sims_sync.ui.run_files import RunFolder
+from sims_sync.ui.school import school_page
+from sims_sync.ui.schools import line, lines
+from sims_sync.ui.student import find_people, student_page
+
+app = FastAPI(title="Student sync", docs_url=None, redoc_url=None, openapi_url=None)
+app.mount("/static", StaticFiles(packages=[("sims_sync.ui", "static")]), name="static")
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@app.middleware("http")
+async def _close_off(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    """No other host, no other frame, and no copy left in a cache."""
+    response = await answer(request)
+    response.headers.update(_HEADERS)
+    return response
+
+
+@app.get("/")
+def schools(request: Request, user: User) -> HTMLResponse:
+    """All schools whose DAG the user may read, the one that needs us most at the top."""
+    configured, errors = _configuration()
+    allowed = readable([school.dag_id for school in configured], user)
+    shown = [school for school in configured if school.dag_id in allowed]
+    if configured and not shown:
+        raise HTTPException(403)
+    history = _history().of_all([school.id for school in shown])
+    return page(
+        request,
+        "schools",
+        lines=lines(shown, history, dag_states(allowed), _history().root),
+        errors=errors if len(shown) == len(configured) else (),  # they name schools
+    )
+
+
+@app.get("/dags/{dag_id}", dependencies=[MAY_READ])
+def school(request: Request, dag_id: str) -> HTMLResponse:
+    """A school: its history, configuration, mark and limits."""
+    found, history = _school(dag_id), _history()
+    runs = history.of(found.id)
+    standing = line(found, runs, dag_states([dag_id]).get(dag_id), history.root, datetime.now(UTC))
+    return page(request, "school", shown=school_page(history.root, found, runs, standing), school=found)
+
+
+@app.get("/dags/{dag_id}/runs/{run_id}", dependencies=[MAY_READ])
+def run(request: Request, dag_id: str, run_id: str, user: User) -> HTMLResponse:
+    """A run: where the records went, the plan, what has to be corrected."""
+    found, root = _school(dag_id), _history().root
+    known = find_run(dag_id, run_id)
+    shown = run_page(
+        root,
+        found,
+        known or AirflowRun(run_id, "deleted", None),
+        dict(request.query_params),
+        may_edit=may_edit(dag_id, user),
+    )
+    if shown is not None:
+        return page(request, "run", shown=shown, school=found, known=known is not None)
+    if known is None:
+        raise HTTPException(404, "This school has no such run.")
+    return page(request, "no_files", status=200 if known.active else 410, school=found, run=known)
+
+
+@app.get("/dags/{dag_id}/runs/{run_id}/errors.csv", dependencies=[MAY_READ])
+def errors_csv(dag_id: str, run_id: str) -> Response:
+    """The records that a run rejected, as the file for a spreadsheet."""
+    found = _school(dag_id)
+    files = RunFolder(_history().root, found.id, run_id)
+    content = files.errors_csv()
+    if content is None:
+        raise HTTPException(404, "This run has no list of errors (any more).")
+    day = (files.report() or {}).get("effective_date") or "no-date"
+    headers = {"Content-Disposition": f'attachment; filename="errors-{found.id}-{day}.csv"'}
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@app.post("/dags/{dag_id}/students", dependencies=[MAY_READ])
+async def find_student(request: Request, dag_id: str) -> Response:
+    """The student of a Person ID or admission number. It comes in the body, for an address is logged."""
+    asked = parse_qs((await request.body())[:1000].decode(errors="replace"))
+    return await run_in_threadpool(_found_student, request, dag_id, asked.get("who", [""])[0].strip())
+
+
+@app.get("/dags/{dag_id}/students/{person_id}", dependencies=[MAY_READ])
+def student(request: Request, dag_id: str, person_id: int, user: User, run: str | None = None) -> HTMLResponse:
+    """A student: why there is an account or not."""
+    found, history = _school(dag_id), _history()
+    shown = student_page(
+        history.root,
+        found,
+        history.of(found.id),
+        person_id,
+        wanted_run=run,
+        may_see_values=may_edit(dag_id, user),
+    )
+    if shown is None:
+        raise HTTPException(404, _NOBODY)
+    return page(request, "student", shown=shown, school=found)
+
+
+_NOBODY = "None of the last runs knows a student with this Person ID or admission number."
+_MESSAGES = {
+    401: "Log in to Airflow to see this page.",
+    403: "You may not read the runs of this school.",
+    404: "There is no such page.",
+}
+
+
+@app.exception_handler(StarletteHTTPException)
+async def _say(request: Request, error: StarletteHTTPException) -> Response:
+    """Every refusal is a page, for it may be shown in a frame of Airflow's."""
+    message = _MESSAGES.get(error.status_code, "This cannot be shown.")
+    own = error.status_code == 404 and error.detail != "Not Found"
+    return page(
+        request, "refusal", status=error.status_code, code=error.status_code, message=error.detail if own else message
+    )
+
+
+@app.exception_handler(RequestValidationError)
+async def _say_not_found(request: Request, _error: RequestValidationError) -> Response:
+    """A Person ID in an address that is no number."""
+    return page(request, "refusal", status=404, code=404, message=_NOBODY)
+
+
+def _found_student(request: Request, dag_id: str, wanted: str) -> Response:
+    found, history = _school(dag_id), _history()
+    people = find_people(history.root, found, history.of(found.id), wanted)
+    if not people:
+        raise HTTPException(404, _NOBODY)
+    if len(people) > 1:
+        return page(request, "several", school=found, people=people)
+    place = f"{request.scope.get('root_path', '')}/dags/{quote(dag_id)}/students/{people[0]}"
+    return RedirectResponse(place, status_code=303)
+
+
+def _school(dag_id: str) -> School:
+    """The school of a DAG.
+
+    :raises HTTPException: 404, there is none.
+    """
+    for each in _configuration()[0]:
+        if each.dag_id == dag_id:
+            return each
+    raise HTTPException(404, "This DAG is that of no school of the student sync.")
+
+
+def _configuration() -> tuple[list[School], list[str]]:
+    """The schools, and what is wrong with the entries of others."""
+    path = config_path()
+    try:
+        found = path.stat()
+    except OSError as error:
+        return [], [f"{path}: cannot be read ({error.strerror})."]
+    return _read_configuration(path, (found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=2)
+def _read_configuration(path: Path, _version: tuple[int, int]) -> tuple[list[School], list[str]]:
+    try:
+        schools, errors = load_schools(path)
+    except ConfigError as error:
+        return [], [str(error)]
+    return list(schools.values()), [str(error) for error in errors]
+
+
+_HISTORIES: dict[str, History] = {}
+
+
+def _history() -> History:
+    root = store_path()
+    return _HISTORIES.setdefault(str(root), History(root))

@@ -1,0 +1,147 @@
+"""What one run did with one person, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sims_sync.config import School
+from sims_sync.runs.store import StorePath
+from sims_sync.ui.history import RunSummary
+from sims_sync.ui.run_files import RunFolder
+from sims_sync.ui.words import WRITES_NOTHING, Label
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What a run did with a person.
+
+    :param known: whether the run knows the person at all.
+    :param label: what was done, in a few words. :param sentence: the same in full.
+    :param attributes: names of the written attributes.
+    """
+
+    known: bool
+    label: Label
+    sentence: str
+    school_identifier: str | None
+    errors: Sequence[Mapping[str, Any]] = ()
+    warnings: Sequence[Mapping[str, Any]] = ()
+    attributes: Sequence[str] = ()
+
+
+_DONE: dict[str, tuple[Label, Label, str]] = {
+    # kind: (written, would be written, in full)
+    "create": (
+        Label("account created", "good"),
+        Label("would be created", "info"),
+        "The student is on roll and had no account: {}.",
+    ),
+    "update": (
+        Label("account updated", "info"),
+        Label("would be updated", "info"),
+        "The student is on roll and has an account that differed from SIMS: {}.",
+    ),
+    "enable": (
+        Label("account enabled again", "good"),
+        Label("would be enabled again", "info"),
+        "The student is back on roll, and the sync had disabled the account: {}.",
+    ),
+    "disable": (
+        Label("account disabled", "warn"),
+        Label("would be disabled", "warn"),
+        "The person is not on roll, so the account is that of a leaver: {}.",
+    ),
+    "unlink_role": (
+        Label("role removed", "warn"),
+        Label("role would be removed", "warn"),
+        "The person is not on roll, and the account has further roles, so it keeps working without the role "
+        "of a student: {}.",
+    ),
+}
+
+_UNCHANGED = Label("unchanged", "good")
+_REJECTED = Label("rejected", "bad")
+_FAILED = Label("write failed", "bad")
+_NOT_WRITTEN = Label("not written", "warn")
+_NOT_COMPARED = Label("not compared", "quiet")
+_NOT_ON_ROLL = Label("not on roll", "quiet")
+
+
+def fate_of(root: StorePath, school: School, run: RunSummary, person_id: int) -> Fate | None:
+    """What a run did with a person; none where it has no roll (it failed before, or its files are gone)."""
+    files = RunFolder(root, school.id, run.run_id)
+    report, roll = files.report(), files.table("validate", "roll")
+    if report is None or roll is None:
+        return None
+    own = roll[roll["person_id"] == person_id]
+    on_roll = not own.empty
+    identifiers = [each for each in own["school_identifier"] if isinstance(each, str)]
+    errors = [entry for entry in report["errors"] if entry["person_id"] == person_id]
+    warnings = [entry for entry in report["warnings"] if entry["person_id"] == person_id]
+    plan = files.document("plan", "plan")
+    change = next((each for each in plan["changes"] if each["person_id"] == person_id), None) if plan else None
+    if change and not identifiers and change["school_identifier"]:
+        identifiers = [change["school_identifier"]]
+    label, sentence = _what(run, person_id, on_roll, errors, plan, change, _result(files, change))
+    return Fate(
+        known=on_roll or change is not None,
+        label=label,
+        sentence=sentence,
+        school_identifier=next(iter(identifiers), None),
+        errors=errors,
+        warnings=warnings,
+        attributes=change["attributes"] if change else (),
+    )
+
+
+def _what(
+    run: RunSummary,
+    person_id: int,
+    on_roll: bool,
+    errors: Sequence[Mapping[str, Any]],
+    plan: Mapping[str, Any] | None,
+    change: Mapping[str, Any] | None,
+    result: str | None,
+) -> tuple[Label, str]:
+    if errors:
+        codes = ", ".join(error["code"] for error in errors)
+        return _REJECTED, (
+            f"The student is on roll, but the record was not imported ({codes}). An account that there is already is "
+            "neither changed nor disabled."
+        )
+    if plan is None:
+        where = "is on roll" if on_roll else "is not on roll"
+        return _NOT_COMPARED, f"The person {where}; the run ended before it compared with the directory."
+    if change is not None:
+        return _changed(run, change, result)
+    if person_id in plan["unchanged"]:
+        return _UNCHANGED, "The student is on roll, and the account is as it should be: nothing was written."
+    if on_roll:
+        return _NOT_COMPARED, "The student is on roll, but was not among those whom this run was for."
+    return _NOT_ON_ROLL, "The person is not on roll, and has no active student account."
+
+
+def _changed(run: RunSummary, change: Mapping[str, Any], result: str | None) -> tuple[Label, str]:
+    written, would, sentence = _DONE[change["kind"]]
+    if result == "done":
+        return written, sentence.format(written.words)
+    if result == "failed":
+        return _FAILED, sentence.format(f"the write failed for the directory's reasons ({would.words})")
+    if run.outcome in WRITES_NOTHING:
+        return would, sentence.format(f"it {would.words}, but this run wrote nothing")
+    return _NOT_WRITTEN, sentence.format(f"it {would.words}, but the run ended before that")
+
+
+def _result(files: RunFolder, change: Mapping[str, Any] | None) -> str | None:
+    """What became of a change: ``done``, ``failed`` or ``rejected``; none where it was not tried."""
+    if change is None:
+        return None
+    stage = "disable_leavers" if change["kind"] in ("disable", "unlink_role") else "load"
+    results = files.document(stage, "results") or ()
+    for each in results:
+        same_account = change["account_id"] in (None, each["account_id"])
+        if each["kind"] == change["kind"] and each["person_id"] == change["person_id"] and same_account:
+            return str(each["result"])
+    return None

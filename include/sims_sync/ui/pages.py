@@ -1,0 +1,75 @@
+"""Turns what a page shows into HTML. Everything is escaped; no page asks another host for anything."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from sims_sync.config import School
+from sims_sync.ui import words
+from sims_sync.ui.mounted import PREFIX
+
+MISSING = "\N{EN DASH}"
+
+
+def page(request: Request, template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
+    """A page.
+
+    :param template: its name, without the suffix. :param shown: what the template needs beside the common things.
+    """
+    root = request.scope.get("root_path", "")
+    common = {"root": root, "airflow": root.removesuffix(PREFIX), "words": words, "missing": MISSING}
+    return HTMLResponse(_environment().get_template(f"{template}.html").render(**common, **shown), status)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("sims_sync.ui"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(moment=_moment, day=_day, number=_number, span=_span, plural=_plural, marked=_marked)
+    return environment
+
+
+def _moment(value: datetime | None, school: School, *, short: bool = False) -> str:
+    """A point in time as the school's clocks show it. :param short: without the year."""
+    if value is None:
+        return MISSING
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return format(aware.astimezone(ZoneInfo(school.timezone)), "%d %b %H:%M" if short else "%d %b %Y %H:%M")
+
+
+def _day(value: str | date | None) -> str:
+    if value is None:
+        return MISSING
+    return f"{date.fromisoformat(value) if isinstance(value, str) else value:%d %b %Y}"
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def _span(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _plural(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _marked(text: str) -> Markup:
+    """Words of the product, whose names of keys and tasks stand between backticks. Escaped first."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704

@@ -1,0 +1,151 @@
+"""The page of a student: why there is an account or not, which rows the rules chose, and what the last runs did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sims_sync.config import School
+from sims_sync.runs.store import StorePath
+from sims_sync.ui.fate import Fate, fate_of
+from sims_sync.ui.history import RunSummary
+from sims_sync.ui.run_files import RunFolder
+from sims_sync.ui.words import RULES, TRIALS, Rule
+
+LOOKED_AT = 10
+"""Runs that are looked at for a student."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a rule took for one attribute.
+
+    :param why: why this row was taken, or why none was.
+    :param value: what was taken; only told to who may edit the DAG. :param withheld: the user may not even see ``why``.
+    """
+
+    column: str
+    rule: Rule
+    sims_id: str | None
+    why: str
+    value: str | None
+    withheld: bool
+
+
+@dataclass(frozen=True)
+class StudentPage:
+    """What the page shows of a student.
+
+    :param run: the run that is told about. :param fate: what it did. :param fates: what each of the last runs did.
+    :param choices: empty where the record was not imported.
+    """
+
+    school: School
+    person_id: int
+    school_identifier: str | None
+    run: RunSummary
+    fate: Fate
+    choices: Sequence[Choice]
+    fates: Sequence[tuple[RunSummary, Fate]]
+    may_see_values: bool
+
+
+def find_people(root: StorePath, school: School, runs: Sequence[RunSummary], wanted: str) -> list[int]:
+    """The Person IDs that a Person ID or admission number may mean, in the newest run that has a roll."""
+    for run in runs[:LOOKED_AT]:
+        roll = RunFolder(root, school.id, run.run_id).table("validate", "roll")
+        if roll is None:
+            continue
+        known = roll.dropna(subset="person_id")
+        numbers = known["school_identifier"].fillna("").str.casefold()
+        exact = numbers == wanted.casefold()
+        same = numbers.str.lstrip("0") == wanted.casefold().lstrip("0") if wanted.strip("0") else exact
+        by_number = known[exact] if exact.any() else known[same]
+        by_id = known[known["person_id"].astype("str") == wanted.lstrip("0")]
+        if found := sorted({int(person) for each in (by_id, by_number) for person in each["person_id"]}):
+            return found
+    return []
+
+
+def student_page(
+    root: StorePath,
+    school: School,
+    runs: Sequence[RunSummary],
+    person_id: int,
+    *,
+    wanted_run: str | None,
+    may_see_values: bool,
+) -> StudentPage | None:
+    """What the page shows; none where no run that is kept knows the person.
+
+    :param runs: the newest first. :param wanted_run: the run to tell about; default: the newest that compared the roll.
+    """
+    fates = [(run, fate) for run in runs[:LOOKED_AT] if (fate := fate_of(root, school, run, person_id)) is not None]
+    if not any(fate.known for _, fate in fates):
+        return None
+    run, fate = next(((run, fate) for run, fate in fates if run.run_id == wanted_run), None) or _telling(fates)
+    identifiers = (each.school_identifier for _, each in ((run, fate), *fates))
+    return StudentPage(
+        school=school,
+        person_id=person_id,
+        school_identifier=next((each for each in identifiers if each), None),
+        run=run,
+        fate=fate,
+        choices=_choices(RunFolder(root, school.id, run.run_id), person_id, may_see_values),
+        fates=fates,
+        may_see_values=may_see_values,
+    )
+
+
+def _telling(fates: Sequence[tuple[RunSummary, Fate]]) -> tuple[RunSummary, Fate]:
+    """The newest run that tells how the person stands: no trial, if another knows the person."""
+    known = [each for each in fates if each[1].known]
+    return next((each for each in known if each[0].outcome not in TRIALS), known[0])
+
+
+def _choices(files: RunFolder, person_id: int, may_see_values: bool) -> list[Choice]:
+    accounts, choices = files.table("transform", "accounts"), files.table("transform", "choices")
+    if accounts is None or choices is None:
+        return []
+    account = accounts[accounts["person_id"] == person_id]
+    if account.empty:
+        return []
+    row: Mapping[str, Any] = account.iloc[0].to_dict()
+    chosen = choices[choices["person_id"] == person_id].set_index("attribute").to_dict("index")
+    return [_choice(column, rule, row, chosen.get(column), may_see_values) for column, rule in RULES.items()]
+
+
+def _choice(
+    column: str, rule: Rule, account: Mapping[str, Any], chosen: Mapping[str, Any] | None, may_see_values: bool
+) -> Choice:
+    value = account[column]
+    withheld = rule.special and not may_see_values
+    sims_id = chosen["sims_id"] if chosen and isinstance(chosen["sims_id"], str) else None
+    if withheld:
+        why = ""
+    elif chosen:
+        why = str(chosen["why"])
+    elif column in account["keep"]:
+        why = "what SIMS holds is invalid or has no match: the account keeps what it has"
+    elif not isinstance(value, str) or value == "[]":
+        why = "nothing in SIMS" if not rule.special else "no period covers the effective date"
+    else:
+        why = "as in SIMS"
+    return Choice(column, rule, sims_id, why, _words(column, value) if may_see_values else None, withheld)
+
+
+def _words(column: str, value: Any) -> str:
+    """A value as a person reads it."""
+    if column == "free_school_meals":
+        return "yes" if value is True else "no"
+    if not isinstance(value, str):
+        return ""
+    if column == "home_address":
+        parts = json.loads(value)
+        names = ("streetAddress", "locality", "region", "postalCode", "country")
+        return "\n".join(parts[name] for name in names if name in parts)
+    if column == "sen_information":
+        return "\n".join(", ".join(map(str, provision.values())) for provision in json.loads(value))
+    return value

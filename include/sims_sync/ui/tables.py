@@ -1,0 +1,89 @@
+"""Tables of the pages: filtered, sorted and cut into pages here, so that they need no script and stay small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+PAGE = 200
+"""Rows that are shown at once."""
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is shown of a table.
+
+    :param prefix: of its parameters in the query. :param total: rows that pass the filter.
+    :param choices: what can be filtered for, with the number of rows. :param parameters: the request's query.
+    """
+
+    prefix: str
+    rows: Sequence[Entry]
+    total: int
+    choices: Mapping[str, int]
+    chosen: str
+    sort: str
+    page: int
+    parameters: Mapping[str, str]
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // PAGE))
+
+    def link(self, **changes: str) -> str:
+        """The query of this page with other parameters for this table, at its heading."""
+        own = {f"{self.prefix}_{name}": value for name, value in changes.items()}
+        kept = {name: value for name, value in {**self.parameters, **own}.items() if value}
+        return f"?{urlencode(kept)}#{self.prefix}"
+
+    def sorted_by(self, column: str) -> str:
+        """The query that sorts by a column; by the one that sorts already, the other way round."""
+        return self.link(sort=f"-{column}" if self.sort == column else column, page="")
+
+    def direction(self, column: str) -> str:
+        """How a column sorts, for its heading: ``ascending``, ``descending`` or ``none``."""
+        return {column: "ascending", f"-{column}": "descending"}.get(self.sort, "none")
+
+
+def table(
+    prefix: str,
+    entries: Sequence[Entry],
+    parameters: Mapping[str, str],
+    *,
+    filter_by: str,
+    columns: Sequence[str],
+) -> Table:
+    """A table as its parameters in the query ask for it; those that ask for what there is not are ignored.
+
+    :param filter_by: the column that can be filtered. :param columns: those that can be sorted.
+    """
+    choices: dict[str, int] = {}
+    for entry in entries:
+        choices[entry[filter_by]] = choices.get(entry[filter_by], 0) + 1
+    asked = {name: parameters.get(f"{prefix}_{name}", "") for name in ("show", "sort", "page")}
+    chosen = asked["show"] if asked["show"] in choices else ""
+    rows = [entry for entry in entries if not chosen or entry[filter_by] == chosen]
+    sort = asked["sort"] if asked["sort"].removeprefix("-") in columns else ""
+    if sort:
+        rows = sorted(rows, key=_key(sort.removeprefix("-")), reverse=sort.startswith("-"))
+    pages = max(1, -(-len(rows) // PAGE))
+    page = min(max(int(asked["page"]), 1), pages) if asked["page"].isascii() and asked["page"].isdigit() else 1
+    return Table(
+        prefix=prefix,
+        rows=rows[(page - 1) * PAGE : page * PAGE],
+        total=len(rows),
+        choices=dict(sorted(choices.items(), key=lambda choice: -choice[1])),
+        chosen=chosen,
+        sort=sort,
+        page=page,
+        parameters=parameters,
+    )
+
+
+def _key(column: str) -> Callable[[Entry], tuple[bool, Any]]:
+    """What is missing comes last."""
+    return lambda entry: (entry[column] is None, entry[column] if entry[column] is not None else 0)

@@ -1,0 +1,194 @@
+"""A person of the data team in a browser, on a real Airflow: from the navigation to the cause, without a log."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduled import School, scheduled_schools
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Frame, Locator, Page
+
+CHROMIUM = shutil.which("chromium")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no browser: install chromium (apt-get install chromium)"),
+]
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+SECONDS = 60_000
+NAVIGATION = "a[href*='/plugin/student-sync-schools']"
+TAB = "a[href$='/plugin/student-sync'], a[href$='/plugin/student-sync-run']"
+
+
+@pytest.fixture(scope="module")
+def schools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, School]]:
+    """A school in order but for two records, one whose plan is held, and one that cannot be reached."""
+    in_half_a_day = f"0 {(datetime.now(UTC).hour + 12) % 24} * * *"  # so that the approval does not lapse meanwhile
+    named = {
+        "in-order": {"name": "In Order School"},
+        "held": {"name": "St Hild's", "schedule": in_half_a_day, "timezone": "UTC"},
+        "broken": {"name": "Broken <b>"},
+    }
+    with scheduled_schools(tmp_path_factory.mktemp("schools"), named) as schools:
+        for school in schools.values():
+            school.enrol(range(101, 113))
+            school.sims.put_student(120, email=None)
+            school.sims.put_student(121, surname=None)
+        for person_id in range(201, 213):
+            schools["held"].directory.put_user(
+                {"userName": str(person_id), "externalId": str(person_id), "roles": [{"value": "student"}]}
+            )
+        schools["broken"].sims.put_school(la="999")
+        for school in schools.values():
+            school.trigger("tonight")
+        assert schools["in-order"].wait("tonight") == "success"
+        assert schools["broken"].wait("tonight") == "failed"
+        schools["held"].question("tonight")
+        yield schools
+
+
+@pytest.fixture(scope="module")
+def window(schools: dict[str, School]) -> Iterator[Page]:
+    """A window of a browser, logged in."""
+    from playwright.sync_api import sync_playwright  # a quick run of the tests collects this file without it
+
+    stack = schools["held"].stack
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        # In the frame the page shall see the theme of Airflow, not one that the test sets.
+        context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="null")
+        context.set_default_timeout(SECONDS)
+        page = context.new_page()
+        page.goto(f"{stack.url}/auth/login/")
+        page.fill("input[name=username]", stack.username)
+        page.fill("input[name=password]", stack.password)
+        page.click("button[type=submit]")
+        page.wait_for_selector(NAVIGATION)
+        yield page
+        browser.close()
+
+
+def our_frame(window: Page) -> Frame:
+    """The frame of the pages, once it shows one."""
+    window.wait_for_selector("iframe")
+    element = window.query_selector("iframe")
+    assert element
+    frame = element.content_frame()
+    assert frame
+    frame.wait_for_selector("h1")
+    return frame
+
+
+def wait_for_count(found: Locator, count: int) -> None:
+    from playwright.sync_api import expect
+
+    expect(found).to_have_count(count)
+
+
+def test_from_the_navigation_to_the_cause_of_a_failure(window: Page, schools: dict[str, School]) -> None:
+    window.click(NAVIGATION)
+    frame = our_frame(window)
+    assert frame.inner_text("h1").startswith("2 schools need you")
+    lines = frame.locator("tbody tr")
+    assert lines.count() == 3
+    assert [line.get_attribute("id") for line in lines.all()] == ["held", "broken", "in-order"]
+    assert "Broken <b>" in frame.inner_text("#broken")
+    assert "answers for the school 999/4321" in frame.inner_text("#broken")
+    frame.click("#broken td a")
+    frame.wait_for_selector(".stages")
+    assert "extract" in frame.inner_text(".notice")
+    frame.click("text=Run in Airflow")
+    window.wait_for_url(f"**/dags/{schools['broken'].dag_id}/runs/tonight")
+    assert window.main_frame.url.startswith(schools["broken"].stack.url)
+
+
+def test_errors_are_filtered_and_downloaded(window: Page, schools: dict[str, School], tmp_path: Path) -> None:
+    school = schools["in-order"]
+    window.goto(f"{school.stack.url}/dags/{school.dag_id}/runs/tonight")
+    window.click(TAB)
+    frame = our_frame(window)
+    frame.wait_for_selector("#errors tbody tr")
+    assert frame.locator("#errors tbody tr").count() == 2
+    frame.click("#errors .filters >> text=no_surname")
+    wait_for_count(frame.locator("#errors tbody tr"), 1)
+    assert "121" in frame.inner_text("#errors tbody")
+    frame.click("#errors .filters >> text=all")
+    wait_for_count(frame.locator("#errors tbody tr"), 2)
+    frame.click("#errors thead >> text=Person ID")
+    frame.click("#errors thead >> text=Person ID")
+    frame.wait_for_selector("th[aria-sort=descending]")
+    assert frame.locator("#errors tbody tr td:first-child").all_inner_texts() == ["121", "120"]
+    with window.expect_download() as download:
+        frame.click("text=Download errors.csv")
+    download.value.save_as(tmp_path / "errors.csv")
+    with (tmp_path / "errors.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert {row["person_id"]: row["code"] for row in csv.DictReader(file)} == {
+            "120": "no_email",
+            "121": "no_surname",
+        }
+
+
+def test_a_student_is_looked_up_from_the_tab_of_the_dag(window: Page, schools: dict[str, School]) -> None:
+    school = schools["in-order"]
+    window.goto(f"{school.stack.url}/dags/{school.dag_id}")
+    window.click(TAB)
+    frame = our_frame(window)
+    frame.fill("#who", "000120")
+    frame.click("text=Look up")
+    frame.wait_for_selector("h1:has-text('Person 120')")
+    assert "no email address" in frame.inner_text(".findings")
+
+
+def test_a_held_plan_leads_to_the_place_where_it_is_answered(window: Page, schools: dict[str, School]) -> None:
+    school = schools["held"]
+    window.goto(f"{school.stack.url}/dags/{school.dag_id}/runs/tonight")
+    window.click(TAB)
+    frame = our_frame(window)
+    assert "Nothing is written until a person approves it" in frame.inner_text(".notice")
+    frame.click("text=Required Actions")
+    window.wait_for_url("**/tasks/approve/required_actions*")
+    window.wait_for_selector("button:has-text('Approve')")
+
+
+def test_the_pages_follow_airflows_theme(window: Page, schools: dict[str, School]) -> None:
+    stack = schools["held"].stack
+    seen = {}
+    for theme in ("dark", "light"):
+        window.evaluate(f"localStorage.setItem('theme', '{theme}')")
+        window.goto(f"{stack.url}/dags/{schools['held'].dag_id}")
+        window.click(TAB)
+        seen[theme] = our_frame(window).evaluate("getComputedStyle(document.body).backgroundColor")
+    assert seen == {"dark": "rgb(22, 29, 45)", "light": "rgb(255, 255, 255)"}
+
+
+def test_on_a_phone_nothing_has_to_be_scrolled_sideways(window: Page, schools: dict[str, School]) -> None:
+    school = schools["in-order"]
+    paths = ("", f"dags/{school.dag_id}", f"dags/{school.dag_id}/runs/tonight", f"dags/{school.dag_id}/students/120")
+    phone = window.context.new_page()
+    phone.set_viewport_size({"width": 390, "height": 844})
+    for path in paths:
+        phone.goto(f"{school.stack.url}/student-sync/{path}")
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390, path
+    phone.close()
+
+
+def test_a_browser_that_logged_out_is_told_to_log_in(window: Page, schools: dict[str, School]) -> None:
+    assert window.context.browser
+    stranger = window.context.browser.new_page()
+    answer = stranger.goto(f"{schools['held'].stack.url}/student-sync/")
+    assert answer
+    assert answer.status == 401
+    assert "Log in to Airflow" in stranger.inner_text("h1")
+    stranger.click("text=Log in >> nth=-1")
+    stranger.wait_for_selector("input[name=password]")
+    stranger.close()

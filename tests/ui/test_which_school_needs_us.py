@@ -1,0 +1,191 @@
+"""The page of all schools: which one needs us, why, and what to do; the most urgent first."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+from invented_runs import error, write_config, write_held_plan, write_report
+from ui_client import Pages
+
+from sims_sync.config import School
+from sims_sync.ui.airflow_runs import AirflowRun, DagState
+from sims_sync.ui.history import History
+from sims_sync.ui.schools import STANDINGS, line, lines
+
+NOW = datetime(2026, 9, 15, 9, 0, tzinfo=UTC)
+TONIGHT = NOW - timedelta(hours=7)
+IDLE = DagState(paused=False, runs=())
+BROKEN = "extract: SIMS refused the login. Correct the connection `sims_x`."
+
+
+def school(school_id: str = "x", **own: object) -> School:
+    values = {"name": f"School {school_id}", "la": "823", "estab": "4321", "modules": ["timetable"]}
+    return School.model_validate({"id": school_id, "username": "email", "schedule": "0 1 * * *", **values, **own})
+
+
+def standing(root: Path, dag: DagState | None = IDLE, **own: object) -> tuple[str, str, str]:
+    """How the school ``x`` of a store stands, why, and what to do."""
+    shown = line(school(**own), History(root).of("x"), dag, root, NOW)
+    return shown.standing, shown.why, shown.advice
+
+
+def under_way(run_id: str, began: datetime = TONIGHT) -> DagState:
+    return DagState(paused=False, runs=(AirflowRun(run_id, "running", began),))
+
+
+def test_a_school_in_order(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "tonight", ended=TONIGHT, extracted=10, unchanged=10)
+    assert standing(tmp_path) == ("success", "", "")
+
+
+def test_a_failed_run_says_why_and_what_to_do(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "tonight", ended=TONIGHT, outcome="failed", reason=BROKEN)
+    assert standing(tmp_path)[:2] == ("failed", BROKEN)
+
+
+@pytest.mark.parametrize("outcome", ["dry_run", "superseded"])
+def test_a_trial_or_an_older_roll_after_it_does_not_hide_the_failure(tmp_path: Path, outcome: str) -> None:
+    write_report(tmp_path, "x", "tonight", ended=TONIGHT, outcome="failed", reason=BROKEN)
+    write_report(tmp_path, "x", "later", ended=TONIGHT + timedelta(hours=1), outcome=outcome)
+    assert standing(tmp_path)[0] == "failed"
+    write_report(tmp_path, "x", "latest", ended=TONIGHT + timedelta(hours=2))
+    assert standing(tmp_path)[0] == "success"
+
+
+def test_a_plan_that_waits_for_an_approval_comes_before_all_else(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "before", ended=TONIGHT - timedelta(days=1), outcome="failed", reason=BROKEN)
+    write_held_plan(tmp_path, "x", "tonight", "8 of 20 accounts would be disabled.", "Another reason.")
+    how, why, advice = standing(tmp_path, under_way("tonight"))
+    assert (how, why) == ("waiting", "8 of 20 accounts would be disabled. And 1 more.")
+    assert "Required Actions" in advice
+    assert next(iter(STANDINGS)) == "waiting"
+
+
+def test_a_plan_that_was_answered_no_longer_waits(tmp_path: Path) -> None:
+    write_held_plan(tmp_path, "x", "tonight", "8 of 20 accounts would be disabled.")
+    (tmp_path / "x" / "tonight" / "approve.json").write_text("{}")
+    assert standing(tmp_path, under_way("tonight"))[0] == "first"
+
+
+def test_records_to_fix_name_their_codes_since_when_and_the_commonest_correction(tmp_path: Path) -> None:
+    errors = [error(1, "no_surname"), error(2, failing_since="2026-03-01"), error(3)]
+    write_report(tmp_path, "x", "tonight", ended=TONIGHT, errors=errors)
+    how, why, advice = standing(tmp_path)
+    assert (how, why) == ("to_fix", "2 no_email, 1 no_surname; the oldest since 01 Mar 2026")
+    assert "Enter an email address of type Home or Work in SIMS" in advice
+
+
+def test_a_school_whose_run_has_not_begun_an_hour_after_it_was_due_is_late(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "yesterday", ended=NOW - timedelta(days=1))
+    assert standing(tmp_path, schedule="1 9 * * *")[0] == "success", "due at 08:01 UTC: London is an hour ahead"
+    how, why, _ = standing(tmp_path, schedule="0 1 * * *")
+    assert (how, why) == ("late", "A run was due on 15 Sep at 01:00, and none has begun since.")
+    assert standing(tmp_path, under_way("tonight", NOW - timedelta(hours=8)), schedule="0 1 * * *")[0] == "success"
+
+
+def test_a_paused_school_is_not_late_but_says_that_it_is_paused(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "yesterday", ended=NOW - timedelta(days=3))
+    assert standing(tmp_path, DagState(paused=True, runs=()))[0] == "paused"
+
+
+def test_a_run_that_failed_without_a_report_is_no_success_of_the_night_before(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "before", ended=NOW - timedelta(days=1))
+    dag = DagState(paused=False, runs=(AirflowRun("tonight", "failed", TONIGHT),))
+    how, why, _ = standing(tmp_path, dag)
+    assert how == "no_report"
+    assert "tonight" in why
+
+
+def test_a_school_without_a_dag_without_modules_or_without_a_run(tmp_path: Path) -> None:
+    assert standing(tmp_path, None)[0] == "no_dag"
+    assert standing(tmp_path, modules=[])[0] == "off"
+    assert standing(tmp_path)[0] == "new"
+    assert standing(tmp_path, under_way("tonight"))[0] == "first"
+
+
+def test_a_schedule_that_is_no_cron_expression_is_not_late(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "before", ended=NOW - timedelta(days=9))
+    assert standing(tmp_path, schedule="whenever")[0] == "success"
+
+
+def test_the_most_urgent_school_is_the_first(tmp_path: Path) -> None:
+    kept = {"a": {}, "b": {"errors": [error(1)]}, "c": {"errors": [error(1), error(2)]}, "d": {"outcome": "failed"}}
+    for school_id, own in kept.items():
+        write_report(tmp_path, school_id, "tonight", ended=TONIGHT, **own)
+    write_held_plan(tmp_path, "e", "tonight", "8 of 20.")
+    schools = [school(school_id) for school_id in "abcde"]
+    dags = {each.dag_id: IDLE for each in schools} | {schools[4].dag_id: under_way("tonight")}
+    ordered = lines(schools, History(tmp_path).of_all("abcde"), dags, tmp_path, NOW)
+    assert [each.school.id for each in ordered] == ["e", "d", "c", "b", "a"]
+
+
+def test_a_report_that_is_no_report_is_said_and_stops_no_other(tmp_path: Path) -> None:
+    write_report(tmp_path, "y", "tonight", ended=TONIGHT)
+    folder = write_report(tmp_path, "x", "tonight", ended=TONIGHT)
+    for broken in ("{", "[]", "{}", '{"errors": 3}'):
+        (folder / "report.json").write_text(broken)
+        assert standing(tmp_path)[0] == "unreadable"
+    assert [run.outcome for run in History(tmp_path).of("y")] == ["success"]
+
+
+def test_a_report_is_read_once_and_again_when_it_is_written_anew(tmp_path: Path) -> None:
+    folder = write_report(tmp_path, "x", "tonight", ended=TONIGHT, extracted=10)
+    history = History(tmp_path)
+    assert history.of("x")[0].counts["extracted"] == 10
+    report = folder / "report.json"
+    before = report.stat()
+    report.write_text(report.read_text().replace('"extracted": 10', '"extracted": 99'))
+    os.utime(report, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert history.of("x")[0].counts["extracted"] == 10, "neither its time nor its size has changed"
+    os.utime(report)
+    assert history.of("x")[0].counts["extracted"] == 99
+    report.unlink()
+    assert history.of("x") == []
+
+
+def test_an_object_store_shows_the_same_as_a_folder(tmp_path: Path) -> None:
+    for day in range(3):
+        write_report(tmp_path, "x", f"night-{day}", ended=TONIGHT - timedelta(days=day), extracted=day)
+    (tmp_path / "x" / "state").mkdir()
+    (tmp_path / "x" / "state" / "report.json").write_text("{}")
+    remote = ObjectStoragePath(f"file://{tmp_path}")
+    assert History(remote).of_all(["x", "nobody"]) == History(tmp_path).of_all(["x", "nobody"])
+    assert [run.run_id for run in History(remote).of("x")] == ["night-0", "night-1", "night-2"]
+
+
+def test_the_page_is_the_same_through_airflow(pages: Pages, know_dags: Callable[..., None]) -> None:
+    now = datetime.now(UTC)
+    names = {"ok": "In Order", "bad": "<script>alert('x')</script> & Sons", "held": "St Hild's"}
+    write_config(pages.config, [{"id": school_id, "name": name} for school_id, name in names.items()])
+    write_report(pages.root, "ok", "tonight", ended=now, extracted=1234, created=3, updated=2, disabled=1)
+    reason = 'load: <img src=x onerror=alert(1)> "quoted" `limits.disable`'
+    write_report(pages.root, "bad", "to:night+1", ended=now, outcome="failed", reason=reason)
+    write_held_plan(pages.root, "held", "tonight", "8 of 20 accounts would be disabled.")
+    states = {"ok": {"tonight": "success"}, "bad": {"to:night+1": "failed"}, "held": {"tonight": "running"}}
+    know_dags({school: {run: (state, now) for run, state in runs.items()} for school, runs in states.items()})
+    page = pages.get().text
+    assert re.findall(r'<tr class="tone-\w+" id="([\w-]+)">', page) == ["held", "bad", "ok"]
+    assert "2 schools need you" in page
+    assert "1,234" in page
+    assert "/dags/sims_student_sync__held/runs/tonight/tasks/approve/required_actions?map_index=-1" in page
+    assert "/student-sync/dags/sims_student_sync__bad/runs/to%3Anight%2B1" in page
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; Sons" in page
+    assert "&lt;img src=x onerror=alert(1)&gt; &#34;quoted&#34; <code>limits.disable</code>" in page
+    for path in ("dags/sims_student_sync__bad", "dags/sims_student_sync__bad/runs/to%3Anight%2B1"):
+        text = pages.get(path).text
+        assert "<script>alert" not in text
+        assert "<img" not in text
+        assert "&lt;img src=x" in text
+
+
+def test_a_configuration_that_cannot_be_read_is_said(pages: Pages) -> None:
+    pages.config.write_text("schools: [")
+    assert "is no YAML" in pages.get().text
+    pages.config.unlink()
+    assert "cannot be read" in pages.get().text
