@@ -7,11 +7,21 @@ shows as an import error of ``sims_student_sync_errors.py``, so that the others 
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 
 import pendulum
-from airflow.sdk import DAG, CronTriggerTimetable, dag, get_parsing_context
+from airflow.sdk import (
+    DAG,
+    AsyncCallback,
+    CronTriggerTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    dag,
+    get_parsing_context,
+)
 
 from sims_sync.airflow import tasks
+from sims_sync.airflow.alerts import on_report_failure, on_run_failure, run_is_late
 from sims_sync.airflow.parameters import trigger_form
 from sims_sync.airflow.settings import DEFAULT_ARGS, RUN_TIMEOUT, dag_doc
 from sims_sync.config import ConfigError, School, load_schools
@@ -31,6 +41,12 @@ def school_dag(school: School) -> DAG:
         max_active_runs=1,
         dagrun_timeout=RUN_TIMEOUT,
         default_args=DEFAULT_ARGS,
+        on_failure_callback=on_run_failure(school.id),
+        deadline=DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=timedelta(minutes=school.late_after_minutes),
+            callback=AsyncCallback(run_is_late, {"school_id": school.id, "minutes": school.late_after_minutes}),
+        ),
         params=trigger_form(),
         tags=["sims-sync", f"la:{school.la}", *(["no modules"] if not school.synchronised else [])],
     )
@@ -42,7 +58,7 @@ def school_dag(school: School) -> DAG:
         approved = tasks.approve(school.id, planned)
         loaded = tasks.load(school.id, approved)
         disabled = tasks.disable_leavers(school.id, loaded)
-        reported = tasks.report(school.id)
+        reported = tasks.report.override(on_failure_callback=on_report_failure(school.id))(school.id)
         # A teardown runs whatever happened; without `on_failure_fail_dagrun`, for with it the teardown alone would be
         # the leaf that decides the run's state, and a failed `extract` would leave the run green.
         disabled >> reported.as_teardown()

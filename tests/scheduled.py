@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from mail_server import OVER_LOOPBACK
 from proxy import Proxy, proxy_to
 from sandbox.directory import server as directory_server
 from sandbox.directory.server import Running
@@ -24,9 +25,6 @@ from sims_sync.runs.store import run_folder
 
 PATIENCE = 120.0
 """Seconds to wait for a run, or for a task of it."""
-
-OVER_LOOPBACK = {"from_email": "sync@example.org", "disable_ssl": True, "disable_tls": True}
-"""The extra of a connection of type smtp to a server without TLS."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +118,18 @@ class School:
 
 @contextmanager
 def scheduled_schools(
-    folder: Path, schools: Mapping[str, Mapping[str, Any]], *, smtp_port: int | None = None, **offers: Any
+    folder: Path,
+    schools: Mapping[str, Mapping[str, Any]],
+    *,
+    smtp_port: int | None = None,
+    policies: str = "",
+    **offers: Any,
 ) -> Iterator[dict[str, School]]:
     """Schools behind one Airflow, by id.
 
     :param schools: what ``schools.yaml`` says of each, beside what all have.
     :param smtp_port: of the mail server that the connection ``smtp_default`` names.
+    :param policies: Airflow's cluster policies, in Python.
     :param offers: what the directories offer (``sandbox.directory.capabilities``).
     """
     config = folder / "schools.yaml"
@@ -133,7 +137,8 @@ def scheduled_schools(
     entries = [{"id": school, "name": f"School {school}", **common, **own} for school, own in schools.items()]
     config.write_text(yaml.safe_dump({"schools": entries}))
     quick = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1", "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1"}
-    with ExitStack() as opened, Stack(folder / "stack", schools_config=config, environment=quick) as stack:
+    stack = Stack(folder / "stack", schools_config=config, environment=quick, policies=policies)
+    with ExitStack() as opened, stack:
         made = {school: _school(opened, folder / school, school, stack, offers) for school in schools}
         if smtp_port is not None:
             stack.connect("smtp_default", conn_type="smtp", host="127.0.0.1", port=smtp_port, extra=OVER_LOOPBACK)

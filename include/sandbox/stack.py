@@ -75,6 +75,7 @@ class Stack:
     :param dags: the folder of DAGs; default: the project's, with its plugins.
     :param ui_port: the port of Airflow's UI; default: a free one, since several stacks may start at once.
     :param environment: further variables for all processes.
+    :param policies: Airflow's cluster policies, in Python, for its ``airflow_local_settings.py``.
     :param say: is told each step.
     :raises PortInUse: ``ui_port`` was given and is in use.
     """
@@ -87,6 +88,7 @@ class Stack:
         dags: Path | None = None,
         ui_port: int | None = None,
         environment: Mapping[str, str] | None = None,
+        policies: str = "",
         say: Say = lambda _line: None,
     ) -> None:
         if ui_port is not None and not port_is_free(ui_port):
@@ -97,6 +99,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{port}"
         self.username, self.password = "admin", secrets.token_urlsafe(9)
         self.say = say
+        self._policies = policies
         self._processes = Processes(self.folder)
         self.airflow = AirflowApi(self.url, self.username, self.password, alive=self._processes.check)
         self.environment = {
@@ -175,7 +178,7 @@ class Stack:
         home = Path(self.environment["AIRFLOW_HOME"])
         home.mkdir(parents=True)
         (home / "config").mkdir()
-        (home / "config" / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS)
+        (home / "config" / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS + self._policies)
         passwords = Path(self.environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
         passwords.touch(0o600)
         passwords.write_text(json.dumps({self.username: self.password}))

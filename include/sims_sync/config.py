@@ -94,6 +94,7 @@ class School(Kept):
     schedule: Text | None = None
     timezone: Text = "Europe/London"
     alert_emails: list[Text] = []
+    late_after_minutes: int = Field(default=180, ge=1)
     genders: list[Text] | None = None
     disable_unlinked: bool = True
     ignored_roles: list[Text] = ["user"]

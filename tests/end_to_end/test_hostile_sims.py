@@ -29,6 +29,7 @@ from sandbox.sims.database import Database
 from sandbox.sims.server import Broker
 from sims_calls import VALUES, Call, Trap, put_a_student, spoil, trap
 from sims_sync.airflow import settings
+from sims_sync.errors import SyncError
 from sims_sync.runs.stages import RunFiles
 from sims_sync.sims.client import SimsClient
 from sims_sync.sims.documents import OPERATIONS, SCHOOL
@@ -141,9 +142,9 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
     keep = RunFiles.record_failure
 
-    def record_failure(files: RunFiles, stage: str, reason: str, **facts: Any) -> None:
-        said.append(reason)
-        keep(files, stage, reason, **facts)
+    def record_failure(files: RunFiles, stage: str, fault: SyncError, **facts: Any) -> None:
+        said.append(str(fault))
+        keep(files, stage, fault, **facts)
 
     monkeypatch.setattr(RunFiles, "record_failure", record_failure)
     return said

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from sims_sync.errors import PermanentFault
+from sims_sync.errors import PermanentFault, TransientFault
 from sims_sync.runs.stages import RunFiles
 from sims_sync.runs.store import run_folder
 
@@ -73,7 +73,7 @@ def test_a_stage_whose_files_are_gone_is_not_found(files: RunFiles) -> None:
 def test_a_stage_that_begins_again_forgets_itself_and_what_came_after(files: RunFiles) -> None:
     for stage in ("extract", "validate", "transform"):
         files.save(stage, {}, counts={})
-    files.record_failure("plan", "the directory is out of reach")
+    files.record_failure("plan", TransientFault("The directory is out of reach.", advice="Wait."))
     files.begin("validate")
     assert files.find("extract")
     assert not files.find("validate")

@@ -12,10 +12,11 @@ from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CreateHITLDetailPayload
 
-from sims_sync.airflow.mail import send
-from sims_sync.airflow.run import Run, find_school, running
+from sims_sync.airflow.mail import places, send
+from sims_sync.airflow.run import Run, running
 from sims_sync.airflow.settings import PLAN_LIFETIME, RUN_TIMEOUT
 from sims_sync.errors import NotApproved, PermanentFault
+from sims_sync.mails.kinds import plan_held
 
 if TYPE_CHECKING:
     from sims_sync.runs.stages import Reference, StageOutput
@@ -62,7 +63,7 @@ class ApprovePlan(ApprovalOperator):
             self.subject = f"{run.school.name}: approve {sum(plan.counts[kind] for kind in _KINDS)} changes?"
             self.body = question(run, plan, lapses_at)
             # Airflow executes a copy of the operator that the DAG was made with; it calls plain functions too.
-            self.notifiers = [self._mail]  # type: ignore[list-item]
+            self.notifiers = [lambda _: _mail(run, plan, lapses_at)]  # type: ignore[list-item]
             self.log.info("The plan is held: %s", " ".join(plan.facts["held"]))
             self._ask(run, plan, context)
         try:
@@ -121,15 +122,6 @@ class ApprovePlan(ApprovalOperator):
                 advice=_trigger_again(run),
             )
 
-    def _mail(self, context: Any) -> None:
-        """Tell the data team where to answer."""
-        school = find_school(self.school_id)
-        try:
-            link = self.generate_link_to_ui_from_context(context=context)
-        except ValueError:  # nobody has said where Airflow's UI is
-            link = "Airflow's UI, Required Actions (its address, `[api] base_url`, is not set)"
-        send(school, f"plan held: {self.subject}", f"{self.body}\n\nAnswer here: {link}")
-
 
 _KINDS = {
     "create": "to create",
@@ -138,6 +130,19 @@ _KINDS = {
     "disable": "to disable",
     "unlink_role": "to lose the role only",
 }
+
+
+def _mail(run: Run, plan: StageOutput, lapses_at: datetime) -> None:
+    """Tell the data team that a plan waits for them, and where to answer."""
+    mail = plan_held(
+        run.school,
+        effective_date=plan.facts["effective_date"],
+        reasons=plan.facts["held"],
+        counts={words: plan.counts[kind] for kind, words in _KINDS.items()},
+        lapses_at=lapses_at,
+        places=places(run.school.dag_id, run.run_id),
+    )
+    send(run.school, mail)
 
 
 def _trigger_again(run: Run) -> str:

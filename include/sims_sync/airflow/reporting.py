@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 from airflow.sdk.exceptions import AirflowSkipException
 
+from sims_sync.airflow.alerts import after_report
 from sims_sync.airflow.connections import open_directory
 from sims_sync.airflow.run import Run
 from sims_sync.errors import SyncError
 from sims_sync.findings import FINDING_COLUMNS
+from sims_sync.mails.failure import Failure
 from sims_sync.runs import store
 from sims_sync.runs.report import (
     NOTHING_WRITTEN,
@@ -29,6 +31,7 @@ from sims_sync.runs.stages import STAGES, StageOutput
 log = logging.getLogger(__name__)
 
 _FAILED = frozenset({"failed", "upstream_failed"})
+_STOPPED = "the task was stopped or marked failed"
 
 
 def report_run(run: Run, context: Any) -> dict[str, Any]:
@@ -40,7 +43,8 @@ def report_run(run: Run, context: Any) -> dict[str, Any]:
     if states.get("extract") == "skipped":
         raise AirflowSkipException((run.files.ended("extract") or ("", "The school was skipped."))[1])
     outputs = {stage: output for stage in STAGES if (output := run.files.find(stage)) is not None}
-    outcome, reason = _outcome(run, states)
+    broken = next((stage for stage in STAGES if states.get(stage) in _FAILED), None)
+    outcome, reason = _outcome(run, broken)
     findings = _findings(outputs)
     since = run.state.failing_since()
     if "plan" in outputs:
@@ -70,6 +74,7 @@ def report_run(run: Run, context: Any) -> dict[str, Any]:
     log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in counts.items()))
     if outcome != "dry_run":
         _send(run, document)
+    after_report(run, document, None if broken is None else _failure(run, broken))
     return {"report": str(run.files.folder / "report.json"), "outcome": outcome, "counts": counts}
 
 
@@ -79,16 +84,23 @@ def _task_states(context: Any) -> dict[str, str]:
     return states
 
 
-def _outcome(run: Run, states: dict[str, str]) -> tuple[Outcome, str]:
-    """The outcome, and why, from how the other tasks ended."""
-    broken = next((stage for stage in STAGES if states.get(stage) in _FAILED), None)
+def _outcome(run: Run, broken: str | None) -> tuple[Outcome, str]:
+    """The outcome, and why, from how the other tasks ended.
+
+    :param broken: the first that failed, if one did.
+    """
     if broken is not None:
-        how, reason = run.files.ended(broken) or ("failed", "the task was stopped or marked failed")
+        how, reason = run.files.ended(broken) or ("failed", _STOPPED)
         return ("held" if how == "held" else "failed"), f"{broken}: {reason}"
     if run.parameters.dry_run:
         return "dry_run", "nothing was written"
     how, reason = run.files.ended("load") or run.files.ended("disable_leavers") or ("", "")
     return ("superseded" if how == "superseded" else "success"), reason
+
+
+def _failure(run: Run, broken: str) -> Failure:
+    kind, message, advice = run.files.fault(broken) or ("", f"{_STOPPED.capitalize()}.", "")
+    return Failure(datetime.now(UTC), run.run_id, broken, kind, message, advice)
 
 
 def _notes(outputs: dict[str, StageOutput]) -> list[str]:

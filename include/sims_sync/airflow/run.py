@@ -61,7 +61,7 @@ def running(stage: str, school_id: str) -> Iterator[Run]:
         parameters = read_parameters(context["params"], school, dag_run.logical_date or dag_run.run_after)
         yield Run(school, run_id, parameters, files, SchoolState(store, school_id))
     except SyncError as fault:
-        files.record_failure(stage, str(fault), held=isinstance(fault, NotApproved))
+        files.record_failure(stage, fault, held=isinstance(fault, NotApproved))
         raise
     except AirflowSkipException as skip:
         files.record_skip(stage, str(skip), superseded=isinstance(skip, Superseded))
@@ -70,7 +70,7 @@ def running(stage: str, school_id: str) -> Iterator[Run]:
         raise
     except Exception as error:
         defect = _without_values(error)
-        files.record_failure(stage, str(defect))
+        files.record_failure(stage, defect)
         raise defect from None
 
 

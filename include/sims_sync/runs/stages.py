@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 
 import pandas as pd
 
-from sims_sync.errors import PermanentFault
+from sims_sync.errors import PermanentFault, SyncError
 from sims_sync.runs import store
 from sims_sync.runs.store import StorePath
 
@@ -80,13 +80,19 @@ class RunFiles:
             store.remove(self.folder / f"{later}.json")
             store.remove(self.folder / f"{later}.ended.json")
 
-    def record_failure(self, stage: str, reason: str, *, held: bool = False) -> None:
-        """Keep why a stage failed, for the report; the reason never holds a value of a person.
+    def record_failure(self, stage: str, fault: SyncError, *, held: bool = False) -> None:
+        """Keep why a stage failed, for the report; the fault never holds a value of a person.
 
         :param held: it failed because nobody approved the plan.
         """
-        how = "held" if held else "failed"
-        store.write(self.folder / f"{stage}.ended.json", store.as_json({"how": how, "reason": reason}))
+        document = {
+            "how": "held" if held else "failed",
+            "reason": str(fault),
+            "kind": type(fault).__name__,
+            "message": fault.message,
+            "advice": fault.advice,
+        }
+        store.write(self.folder / f"{stage}.ended.json", store.as_json(document))
 
     def record_skip(self, stage: str, reason: str, *, superseded: bool = False) -> None:
         """Keep why a stage was skipped, for the report."""
@@ -95,11 +101,20 @@ class RunFiles:
 
     def ended(self, stage: str) -> tuple[str, str] | None:
         """How (``failed``, ``held``, ``skipped``, ``superseded``) and why a stage ended without output, if it did."""
+        note = self._note(stage)
+        return None if note is None else (note["how"], note["reason"])
+
+    def fault(self, stage: str) -> tuple[str, str, str] | None:
+        """Of what type the fault was that ended a stage, what happened, and what to do; none where no fault is kept."""
+        note = self._note(stage)
+        return (note["kind"], note["message"], note["advice"]) if note and "kind" in note else None
+
+    def _note(self, stage: str) -> dict[str, str] | None:
         path = self.folder / f"{stage}.ended.json"
         if not path.exists():
             return None
-        note = json.loads(path.read_bytes())
-        return note["how"], note["reason"]
+        note: dict[str, str] = json.loads(path.read_bytes())
+        return note
 
     def save(
         self,

@@ -1,0 +1,37 @@
+"""Mails every morning which schools still fail: a failure is told once when it begins, then here, not every night.
+
+Wiring only; the task is in ``sims_sync.airflow.digest``.
+"""
+
+from __future__ import annotations
+
+import pendulum
+from airflow.sdk import CronTriggerTimetable, dag
+
+from sims_sync.airflow.digest import mail_still_failing
+from sims_sync.airflow.settings import DEFAULT_ARGS
+
+DOC = """
+### Daily digest of failures
+
+Mails each address of `alert_emails` which of its schools still fail: since when, why, and what to do. No mail where
+none does. It reads `state/notices.json` of each school, and talks to no SIMS and no directory.
+"""
+
+
+@dag(
+    dag_display_name="SIMS student sync: daily digest",
+    description="Mails which schools still fail.",
+    doc_md=DOC,
+    schedule=CronTriggerTimetable("0 7 * * *", timezone="Europe/London"),  # after the nightly runs
+    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/London"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    tags=["sims-sync"],
+)
+def sims_sync_digest() -> None:
+    mail_still_failing()
+
+
+sims_sync_digest()

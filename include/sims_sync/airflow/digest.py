@@ -1,0 +1,46 @@
+"""The task of the DAG ``sims_sync_digest``: once a day, to each recipient, their schools that still fail."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import task
+
+from sims_sync.airflow.alerts import failing
+from sims_sync.airflow.mail import all_schools, send_to
+from sims_sync.airflow.run import store_path
+from sims_sync.config import School, load_schools
+from sims_sync.mails.failure import Failure
+from sims_sync.mails.kinds import still_failing
+from sims_sync.runs.store import state_folder
+
+log = logging.getLogger(__name__)
+
+_NEWS = timedelta(hours=20)
+"""For so long a failure is news, of which its own mail has told: no digest goes out for it alone."""
+
+
+@task
+def mail_still_failing() -> dict[str, int]:
+    """Mail each recipient which of their schools still fail, since when, why, and what to do.
+
+    No mail to who has none, or only such as began to fail last night.
+
+    :returns: how many schools fail, and how many mails were sent.
+    """
+    root, now = store_path(), datetime.now(UTC)
+    of_recipient: dict[str, list[tuple[School, Failure]]] = defaultdict(list)
+    schools = load_schools()[0].values()
+    failed = [(school, failure) for school in schools if (failure := failing(state_folder(root, school.id)))]
+    for school, failure in failed:
+        log.info("%s: fails since %s", school.id, failure.since)
+        for address in school.alert_emails:
+            of_recipient[address].append((school, failure))
+    sent = [
+        send_to([address], still_failing(theirs, all_schools()))
+        for address, theirs in of_recipient.items()
+        if any(failure.since < now - _NEWS for _, failure in theirs)
+    ]
+    return {"failing": len(failed), "mails": sum(sent)}

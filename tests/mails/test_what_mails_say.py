@@ -1,0 +1,158 @@
+"""Each mail: a subject for a phone's list, a text and an HTML part that say the same, and nothing of a person."""
+
+from __future__ import annotations
+
+import html
+import inspect
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sims_sync import errors
+from sims_sync.config import School
+from sims_sync.errors import SyncError
+from sims_sync.mails import kinds
+from sims_sync.mails.failure import Failure, in_a_few_words
+from sims_sync.mails.kinds import Places
+from sims_sync.mails.mail import Link, Mail, Table
+from sims_sync.runs.stages import STAGES
+
+SCHOOL = School(
+    id="green-abbey", name="Green Abbey", la="823", estab="4321", modules=["timetable"], username="admission_number"
+)
+PLACES = Places(
+    run=Link("The run", "https://airflow.example.org/dags/x/runs/y"),
+    school=Link("The school", "https://airflow.example.org/dags/x"),
+    approval=Link("Approve or reject", "https://airflow.example.org/approve?map_index=-1"),
+)
+FRIDAY = datetime(2026, 9, 11, 1, 5, tzinfo=UTC)
+REFUSED = Failure(
+    since=FRIDAY,
+    run_id="scheduled__2026-09-11",
+    stage="extract",
+    kind="CredentialsRefused",
+    message="GetXmlSchool: SIMS refused the login of the connection sims_green_abbey.",
+    advice="Correct the connection before you clear the task.",
+)
+COUNTS = {"created": 1_200, "updated": 3, "disabled": 2, "unchanged": 4}
+MAILS = {
+    "run_failed": kinds.run_failed(SCHOOL, REFUSED, 0, PLACES),
+    "plan_held": kinds.plan_held(
+        SCHOOL,
+        effective_date="2026-09-11",
+        reasons=["8 of 20 active student accounts would be disabled."],
+        counts={"to create": 1, "to disable": 1_008},
+        lapses_at=FRIDAY + timedelta(hours=22),
+        places=PLACES,
+    ),
+    "run_late": kinds.run_late(SCHOOL, "scheduled__2026-09-11", timedelta(hours=3), "extract", PLACES),
+    "works_again": kinds.works_again(SCHOOL, REFUSED, COUNTS, PLACES),
+    "records_changed": kinds.records_changed(
+        SCHOOL, {"101:no_email", "102:no_email"}, {"102:no_email", "103:no_email", "103:no_surname"}, PLACES
+    ),
+    "still_failing": kinds.still_failing([(SCHOOL, REFUSED)], PLACES.school),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [
+        ("run_failed", "[sims-sync] Green Abbey: SIMS refused the password"),
+        ("plan_held", "[sims-sync] Green Abbey: approve 1,009 changes?"),
+        ("run_late", "[sims-sync] Green Abbey: the run is late"),
+        ("works_again", "[sims-sync] Green Abbey: works again"),
+        ("records_changed", "[sims-sync] Green Abbey: records to correct: 2 new, 1 solved"),
+        ("still_failing", "[sims-sync] Green Abbey still fails"),
+    ],
+)
+def test_a_subject_can_be_read_in_a_phones_list(kind: str, subject: str) -> None:
+    assert MAILS[kind].subject_line == subject
+
+
+@pytest.mark.parametrize("kind", MAILS)
+def test_text_and_html_say_the_same(kind: str) -> None:
+    mail = MAILS[kind]
+    for part in (mail.text, html.unescape(mail.html)):
+        words = " ".join(part.split())
+        for expected in (*mail.happened, *mail.reasons, mail.to_do):
+            assert " ".join(expected.split()) in words
+        for link in mail.links:
+            assert link.url in words
+            assert link.words in words
+        for row in mail.table.rows if mail.table else ():
+            assert all(str(cell) in words for cell in row)
+
+
+@pytest.mark.parametrize("kind", MAILS)
+def test_a_mail_asks_no_other_host_for_anything(kind: str) -> None:
+    page = MAILS[kind].html
+    assert "src=" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_every_mail_that_there_is_stands_in_this_test() -> None:
+    made = {
+        name
+        for name, each in inspect.getmembers(kinds, inspect.isfunction)
+        if each.__annotations__.get("return") == "Mail"
+    }
+    assert made == set(MAILS)
+
+
+def test_what_failed_is_told_with_what_it_means_and_what_to_do() -> None:
+    assert "extract: GetXmlSchool: SIMS refused the login" in MAILS["run_failed"].text
+    assert "Nothing was written" in MAILS["run_failed"].text
+    assert "What to do: Correct the connection before you clear the task." in MAILS["run_failed"].text
+
+
+@pytest.mark.parametrize(
+    ("written", "meaning"), [(0, "Nothing was written"), (1_234, "1,234 accounts"), (None, "is not known")]
+)
+def test_a_failure_says_how_much_was_written(written: int | None, meaning: str) -> None:
+    assert meaning in kinds.run_failed(SCHOOL, REFUSED, written, PLACES).text
+
+
+def test_the_records_mail_counts_by_code_what_is_new_and_what_is_solved() -> None:
+    table = MAILS["records_changed"].table
+    assert table is not None
+    assert [row[:4] for row in table.rows] == [("no_surname", 1, 1, 0), ("no_email", 2, 1, 1)]
+
+
+def test_the_digest_has_the_school_that_fails_longest_first() -> None:
+    newer = Failure(FRIDAY + timedelta(days=2), "later", "load", "TransientFault", "The directory is down.")
+    other = SCHOOL.model_copy(update={"name": "Larkspur Infants"})
+    mail = kinds.still_failing([(other, newer), (SCHOOL, REFUSED)], PLACES.school)
+    assert mail.subject == "2 schools still fail"
+    assert mail.table is not None
+    assert [row[0] for row in mail.table.rows] == ["Green Abbey", "Larkspur Infants"]
+
+
+def test_what_a_school_is_called_is_escaped_and_stays_in_the_subject_line() -> None:
+    school = SCHOOL.model_copy(update={"name": "St <b>\r\nBcc: all@example.org"})
+    mail = kinds.run_failed(school, REFUSED, 0, PLACES)
+    assert mail.subject_line == "[sims-sync] St <b> Bcc: all@example.org: SIMS refused the password"
+    assert "<b>" not in mail.html
+    assert "St &lt;b&gt;" in mail.html
+
+
+def test_a_link_says_where_to_look_when_nobody_has_told_airflow_its_address() -> None:
+    mail = Mail(subject="x", tone="info", happened=("y",), table=Table(("a",), [("b",)]), links=(Link("The run", ""),))
+    assert "The run: in Airflow's UI" in mail.text
+    assert "The run: in Airflow's UI" in html.unescape(mail.html)
+    assert "href" not in mail.html
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "run"])
+@pytest.mark.parametrize(
+    "kind", ["", *(name for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SyncError))]
+)
+def test_every_fault_of_every_stage_has_a_few_words(stage: str, kind: str) -> None:
+    words = in_a_few_words(stage, kind)
+    assert 5 < len(words) <= 45
+    assert "{" not in words
+
+
+def test_the_same_fault_of_sims_and_of_the_directory_has_other_words() -> None:
+    assert in_a_few_words("extract", "TransientFault") == "SIMS could not be used"
+    assert in_a_few_words("load", "TransientFault") == "the directory could not be used"

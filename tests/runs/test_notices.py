@@ -1,0 +1,24 @@
+"""What was told is remembered; a memory that is lost tells again, and stops nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sims_sync.runs.notices import Notices
+
+
+def test_what_was_told_is_remembered(tmp_path: Path) -> None:
+    notices = Notices(failing={"stage": "load"}, told="the directory could not be used", records=("101:no_email",))
+    notices.save(tmp_path / "state")
+    assert Notices.of(tmp_path / "state") == notices
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b'{"failing": null, "told": "", "records": 3}', b"\xff"])
+def test_a_memory_that_is_lost_or_cannot_be_read_is_as_if_nothing_had_been_told(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "notices.json").write_bytes(content)
+    assert Notices.of(tmp_path) == Notices()
