@@ -37,6 +37,7 @@ _AIRFLOW_SETTINGS = {
     "CORE__PARALLELISM": "4",  # SQLite has one writer
     "CORE__DEFAULT_TASK_RETRY_DELAY": "5",
     "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+    "CORE__TEST_CONNECTION": "Enabled",
     "API__HOST": "127.0.0.1",
     "API__WORKERS": "1",
     "SCHEDULER__USE_JOB_SCHEDULE": "False",

@@ -1,8 +1,12 @@
-"""From Airflow connections to the clients of SIMS and of the directory (SPEC section 11)."""
+"""From Airflow connections to the clients of SIMS and of the directory (SPEC section 11).
+
+They are of our own types (``sims_sync.airflow.hooks``) or of type ``http``; what they hold means the same.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 
@@ -10,62 +14,79 @@ from sims_sync.config import School
 from sims_sync.errors import PermanentFault
 
 if TYPE_CHECKING:
+    import requests
+
     from sims_sync.directory.writing import Directory
     from sims_sync.sims.client import SimsClient
 
 
 def open_sims(school: School) -> SimsClient:
-    """The client of a school's SIMS broker, from the connection ``sims_<id>``: host (the endpoint), login, password.
+    """The client of a school's SIMS broker, from the connection ``sims_<id>``.
 
     :raises PermanentFault: the connection is missing or incomplete.
     """
-    from airflow.providers.http.hooks.http import HttpHook
-
-    from sims_sync.sims.client import SimsClient
-
-    connection = _connection(school.sims_connection)
-    if not connection.login or not connection.password:
-        raise PermanentFault(f"The connection {school.sims_connection} has no login or no password.")
-    hook = HttpHook(http_conn_id=school.sims_connection, tcp_keep_alive=False)
-    session = hook.get_conn()
-    session.auth = None  # SIMS takes the login in the envelope (WS-Security), not in HTTP
-    return SimsClient(
-        hook.base_url,
-        connection.login,
-        connection.password,
-        session=session,
-        connection_name=school.sims_connection,
-    )
+    return sims_client(school.sims_connection)
 
 
 def open_directory(school: School) -> Directory:
     """The client of a school's directory, from the connection ``directory_<id>``.
 
-    Its host is the SCIM base URL. With a login, login and password are sent (Basic); else the password is the bearer
-    token.
-
     :raises PermanentFault: the connection is missing or incomplete, or the directory's users have no roles.
     """
-    from airflow.providers.http.hooks.http import HttpHook
+    return directory_client(school.directory_connection)
 
+
+def sims_client(connection_id: str, *, called: str = "", **seconds: float) -> SimsClient:
+    """The client of a SIMS broker, from a connection: host (the endpoint), login, password.
+
+    :param called: what messages call the connection; default: its id. :param seconds: shorter waits of the client.
+    :raises PermanentFault: the connection is missing or incomplete.
+    """
+    from sims_sync.sims.client import SimsClient
+
+    connection = read_connection(connection_id, called)
+    if not connection.login or not connection.password:
+        raise PermanentFault(f"The connection {called or connection_id} has no login or no password.")
+    session = _session(connection_id, tcp_keep_alive=False)
+    session.auth = None  # SIMS takes the login in the envelope (WS-Security), not in HTTP
+    return SimsClient(
+        address(connection),
+        connection.login,
+        connection.password,
+        session=session,
+        connection_name=called or connection_id,
+        **seconds,  # type: ignore[arg-type]
+    )
+
+
+def directory_client(connection_id: str, *, called: str = "", patient: bool = True) -> Directory:
+    """The client of a directory, from a connection. Its host is the SCIM base URL. With a login, login and password are
+    sent (Basic); else the password is the bearer token.
+
+    :param called: what messages call the connection; default: its id.
+    :param patient: whether a directory that does not answer is asked again.
+    :raises PermanentFault: the connection is missing or incomplete, or the directory's users have no roles.
+    """
     from sims_sync.directory.discovery import discover
-    from sims_sync.directory.session import scim_adapter
+    from sims_sync.directory.session import hasty_adapter, scim_adapter
     from sims_sync.directory.writing import Directory
 
-    connection = _connection(school.directory_connection)
-    hook = HttpHook(http_conn_id=school.directory_connection, adapter=scim_adapter())
-    session = hook.get_conn(headers=_bearer(connection))
-    capabilities = discover(session, hook.base_url, connection_name=school.directory_connection)
-    return Directory(session, hook.base_url, capabilities, connection_name=school.directory_connection)
+    connection, name = read_connection(connection_id, called), called or connection_id
+    session = _session(connection_id, adapter=scim_adapter() if patient else hasty_adapter())
+    if not connection.login and connection.password:
+        session.headers["Authorization"] = f"Bearer {connection.password}"
+    base_url = address(connection)
+    return Directory(session, base_url, discover(session, base_url, connection_name=name), connection_name=name)
 
 
-def _bearer(connection: Any) -> dict[str, str]:
-    return {} if connection.login or not connection.password else {"Authorization": f"Bearer {connection.password}"}
+def read_connection(connection_id: str, called: str = "") -> Any:
+    """An Airflow connection that has a host.
 
-
-def _connection(name: str) -> Any:
+    :raises PermanentFault: there is none of this id, or it has no host.
+    """
+    name = called or connection_id
     try:
-        connection = BaseHook.get_connection(name)
+        connection = BaseHook.get_connection(connection_id)
     except Exception:  # every secrets backend has its own way to say that there is none
         raise PermanentFault(
             f"There is no connection {name}.",
@@ -77,3 +98,23 @@ def _connection(name: str) -> Any:
             f"The connection {name} has no host.", advice="The host is the full address of the service."
         )
     return connection
+
+
+def address(connection: Any) -> str:
+    """The address that a connection holds: its host, in full; a port that is stored apart belongs to its host part."""
+    host: str = connection.host.strip()
+    url = host if "://" in host else f"{connection.schema or 'http'}://{host}"
+    parts = urlsplit(url)
+    if connection.port and f":{connection.port}" not in parts.netloc:
+        parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
+    return parts.geturl()
+
+
+def _session(connection_id: str, **options: Any) -> requests.Session:
+    """A session with the connection's login, headers, proxies, CA and time-outs."""
+    from airflow.providers.http.hooks.http import HttpHook
+
+    session: requests.Session = HttpHook(http_conn_id=connection_id, **options).get_conn()
+    if session.verify in (None, ""):  # a field of the form that was left empty, which requests would take for "no"
+        session.verify = True
+    return session

@@ -30,11 +30,16 @@ _STRUCTURE = frozenset({"schemas", "op", "path", "type"})
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")
 
 
+_HASTY = (5.0, 10.0)
+
+
 class _Adapter(HTTPAdapter):
     """requests has no time-out of a session: this sets one wherever a request has none."""
 
+    timeout = TIMEOUT
+
     def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT
+        kwargs["timeout"] = kwargs.get("timeout") or self.timeout
         return super().send(request, *args, **kwargs)
 
 
@@ -76,6 +81,13 @@ def scim_adapter() -> HTTPAdapter:
         respect_retry_after_header=True,
     )
     return _Adapter(max_retries=retry)
+
+
+def hasty_adapter() -> HTTPAdapter:
+    """The transport of a test that a person waits for: nothing is tried again."""
+    adapter = _Adapter(max_retries=0)
+    adapter.timeout = _HASTY
+    return adapter
 
 
 def send(

@@ -1,0 +1,119 @@
+"""The connection types of the sync, with forms and *Test connection* in Airflow's UI.
+
+Airflow tests a connection in its API server, under an id that it makes up. So a test is one quick try, and says what it
+asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import BaseHook
+
+from sims_sync.airflow.connections import address, directory_client, read_connection, sims_client
+from sims_sync.airflow.run import store_path
+from sims_sync.config import ConfigError, School, load_schools
+from sims_sync.errors import SyncError
+
+_CALLED = "that is tested"
+_QUICK = {"connect_seconds": 5.0, "read_seconds": 10.0, "call_seconds": 15.0}
+
+
+class SimsHook(BaseHook):
+    """A school's SIMS, behind its third-party broker."""
+
+    conn_name_attr = "sims_conn_id"
+    default_conn_name = "sims_default"
+    conn_type = "sims"
+    hook_name = "SIMS third-party broker"
+
+    def __init__(self, sims_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.sims_conn_id = sims_conn_id
+
+    def get_conn(self) -> Any:
+        """The client (``sims_sync.sims.client.SimsClient``)."""
+        return sims_client(self.sims_conn_id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Make the one call GetXmlSchool, once: SIMS locks accounts, and takes one call at a time."""
+        try:
+            connection = read_connection(self.sims_conn_id, _CALLED)
+            with _alone_with(address(connection)):
+                school = sims_client(self.sims_conn_id, called=_CALLED, **_QUICK).school()
+        except SyncError as fault:
+            return False, str(fault)
+        return True, f"SIMS answered the one call GetXmlSchool: LA {school.la}, Estab {school.estab}, {school.name}."
+
+
+class DirectoryHook(BaseHook):
+    """A directory of user accounts that speaks SCIM 2.0."""
+
+    conn_name_attr = "scim_conn_id"
+    default_conn_name = "scim_default"
+    conn_type = "scim"
+    hook_name = "SCIM directory"
+
+    def __init__(self, scim_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.scim_conn_id = scim_conn_id
+
+    def get_conn(self) -> Any:
+        """The client (``sims_sync.directory.writing.Directory``)."""
+        return directory_client(self.scim_conn_id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Read what the directory offers (RFC 7644 section 4); no account is read."""
+        try:
+            offers = directory_client(self.scim_conn_id, called=_CALLED, patient=False).capabilities
+        except SyncError as fault:
+            return False, str(fault)
+        features = {
+            "PATCH": offers.patch,
+            "bulk": offers.bulk,
+            "filters": offers.filter,
+            "ETags": offers.etag,
+            "the student extension": offers.knows_extension,
+            "sync reports": offers.sync_reports,
+        }
+        has = [name for name, offered in features.items() if offered]
+        lacks = [name for name, offered in features.items() if not offered]
+        return True, (
+            f"A SCIM directory whose users have roles. It has: {', '.join(has) or 'nothing more'}. "
+            f"It lacks, and the sync does without: {', '.join(lacks) or 'nothing'}."
+        )
+
+
+@contextmanager
+def _alone_with(endpoint: str) -> Iterator[None]:
+    """Alone with a SIMS while the block runs, where it is that of a school which is configured.
+
+    :raises TransientFault: a run of the school talks to it now.
+    """
+    from sims_sync.runs.lease import lease
+    from sims_sync.runs.store import state_folder
+
+    school = _school_at(endpoint)
+    if school is None:
+        yield
+        return
+    with lease(state_folder(store_path(), school.id), "sims", "a connection test", wait=timedelta(0)):
+        yield
+
+
+def _school_at(endpoint: str) -> School | None:
+    try:
+        schools = load_schools()[0].values()
+    except ConfigError:
+        return None
+    return next((school for school in schools if _endpoint_of(school) == endpoint), None)
+
+
+def _endpoint_of(school: School) -> str | None:
+    try:
+        return address(read_connection(school.sims_connection))
+    except SyncError:
+        return None

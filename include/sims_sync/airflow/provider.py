@@ -1,0 +1,50 @@
+"""What the package tells Airflow of itself: its connection types (entry point ``apache_airflow_provider``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_VERIFY = {
+    "label": "CA bundle",
+    "schema": {"type": ["string", "null"]},
+    "description": "Path of a file with the certificates to trust (PEM), as every worker sees it. Empty: the usual "
+    'authorities. To do without verification, set "verify": false in Extra; nobody should.',
+}
+_HOOKS = "sims_sync.airflow.hooks"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The package as a provider of Airflow; the keys are those of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "sims-student-sync",
+        "name": "SIMS student sync",
+        "description": "Students on roll in SIMS become user accounts in a SCIM 2.0 directory.",
+        "connection-types": [
+            {
+                "connection-type": "sims",
+                "hook-class-name": f"{_HOOKS}.SimsHook",
+                "hook-name": "SIMS third-party broker",
+                "conn-fields": {"verify": _VERIFY},
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {"host": "Endpoint", "login": "SIMS user", "password": "Password"},
+                    "placeholders": {"host": "https://sims.example.org/ThirdParty.svc"},
+                },
+            },
+            {
+                "connection-type": "scim",
+                "hook-class-name": f"{_HOOKS}.DirectoryHook",
+                "hook-name": "SCIM directory",
+                "conn-fields": {"verify": _VERIFY},
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {
+                        "host": "SCIM base URL",
+                        "login": "Login (for Basic authentication alone)",
+                        "password": "Bearer token, or password",
+                    },
+                    "placeholders": {"host": "https://directory.example.org/scim/v2"},
+                },
+            },
+        ],
+    }
