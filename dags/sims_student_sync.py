@@ -16,12 +16,15 @@ from airflow.sdk import (
     CronTriggerTimetable,
     DeadlineAlert,
     DeadlineReference,
+    Label,
+    TaskGroup,
     dag,
     get_parsing_context,
 )
 
 from sims_sync.airflow import tasks
 from sims_sync.airflow.alerts import on_report_failure, on_run_failure, run_is_late
+from sims_sync.airflow.assets import directory_alias
 from sims_sync.airflow.parameters import trigger_form
 from sims_sync.airflow.settings import DEFAULT_ARGS, RUN_TIMEOUT, dag_doc
 from sims_sync.config import ConfigError, School, load_schools
@@ -51,14 +54,19 @@ def school_dag(school: School) -> DAG:
         tags=["sims-sync", f"la:{school.la}", *(["no modules"] if not school.synchronised else [])],
     )
     def sims_student_sync() -> None:
-        extracted = tasks.extract(school.id)
-        validated = tasks.validate(school.id, extracted)
-        transformed = tasks.transform(school.id, validated)
-        planned = tasks.plan(school.id, transformed)
-        approved = tasks.approve(school.id, planned)
-        loaded = tasks.load(school.id, approved)
-        disabled = tasks.disable_leavers(school.id, loaded)
-        reported = tasks.report.override(on_failure_callback=on_report_failure(school.id))(school.id)
+        with TaskGroup("sims", group_display_name="From SIMS", prefix_group_id=False):
+            extracted = tasks.extract(school.id)
+            validated = tasks.validate(school.id, extracted)
+            transformed = tasks.transform(school.id, validated)
+        with TaskGroup("directory", group_display_name="Into the directory", prefix_group_id=False):
+            planned = tasks.plan(school.id, transformed)
+            approved = tasks.approve(school.id, planned)
+            loaded = tasks.load(school.id, approved)
+            disabled = tasks.disable_leavers(school.id, loaded)
+        planned >> Label("over a limit: waits for a person") >> approved
+        reported = tasks.report.override(
+            on_failure_callback=on_report_failure(school.id), outlets=[directory_alias(school.id)]
+        )(school.id)
         # A teardown runs whatever happened; without `on_failure_fail_dagrun`, for with it the teardown alone would be
         # the leaf that decides the run's state, and a failed `extract` would leave the run green.
         disabled >> reported.as_teardown()

@@ -123,6 +123,8 @@ def scheduled_schools(
     *,
     smtp_port: int | None = None,
     policies: str = "",
+    dags: Path | None = None,
+    environment: Mapping[str, str] | None = None,
     **offers: Any,
 ) -> Iterator[dict[str, School]]:
     """Schools behind one Airflow, by id.
@@ -130,6 +132,7 @@ def scheduled_schools(
     :param schools: what ``schools.yaml`` says of each, beside what all have.
     :param smtp_port: of the mail server that the connection ``smtp_default`` names.
     :param policies: Airflow's cluster policies, in Python.
+    :param dags: the folder of DAGs; default: the project's. :param environment: further variables for Airflow.
     :param offers: what the directories offer (``sandbox.directory.capabilities``).
     """
     config = folder / "schools.yaml"
@@ -137,7 +140,13 @@ def scheduled_schools(
     entries = [{"id": school, "name": f"School {school}", **common, **own} for school, own in schools.items()]
     config.write_text(yaml.safe_dump({"schools": entries}))
     quick = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1", "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1"}
-    stack = Stack(folder / "stack", schools_config=config, environment=quick, policies=policies)
+    stack = Stack(
+        folder / "stack",
+        schools_config=config,
+        dags=dags,
+        environment={**quick, **(environment or {})},
+        policies=policies,
+    )
     with ExitStack() as opened, stack:
         made = {school: _school(opened, folder / school, school, stack, offers) for school in schools}
         if smtp_port is not None:

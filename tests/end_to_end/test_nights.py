@@ -227,3 +227,15 @@ def test_an_earlier_attempt_that_got_through_is_found_and_makes_no_duplicate(
     ran = night(MONDAY)
     assert ran.counts == {"extracted": 1, "updated": 1}
     assert len(directory.users()) == 1
+
+
+def test_a_school_that_began_with_some_students_alone_has_lost_no_mark(
+    sims: Database, broker: Broker, directory: Running, night: Night
+) -> None:
+    for person_id in (101, 102):
+        sims.put_student(person_id)
+    assert night(only_person_ids=[101]).counts["created"] == 1
+    ran = night()
+    assert ran.counts["created"] == 1
+    assert ran.report
+    assert ran.report["notes"] == []

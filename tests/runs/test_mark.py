@@ -71,7 +71,9 @@ def test_what_shows_that_an_earlier_run_wrote_is_its_departures_or_its_files(tmp
     store.write(tmp_path / "green-abbey" / "run-a" / "plan.json", b"{}")
     state.claim("http://127.0.0.1/scim/v2")
     assert not state.has_applied(), "it was planned, and not applied"
-    store.write(tmp_path / "green-abbey" / "run-a" / "load.json", b"{}")
+    store.write(tmp_path / "green-abbey" / "run-b" / "load.json", b'{"facts": {"set_mark": false}}')
+    assert not state.has_applied(), "it was of some students alone"
+    store.write(tmp_path / "green-abbey" / "run-a" / "load.json", b'{"facts": {}}')
     assert state.has_applied()
     other = SchoolState(tmp_path, "other")
     other.save_departures(Departures("run A", "plan", NIGHT, False, ()))

@@ -167,7 +167,7 @@ def _save(run: Run, stage: str, approval: StageOutput, results: list[Result]) ->
         stage,
         {"results": [result.as_document() for result in results]},
         counts=dict(Counter(result.result for result in results)),
-        facts={"approved": approval.reference},
+        facts={"approved": approval.reference, "set_mark": run.parameters.only_person_ids is None},
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from airflow.sdk.exceptions import AirflowSkipException
 
+from sims_sync.airflow import assets, metrics
 from sims_sync.airflow.alerts import after_report
 from sims_sync.airflow.connections import open_directory
 from sims_sync.airflow.run import Run
@@ -74,6 +75,9 @@ def report_run(run: Run, context: Any) -> dict[str, Any]:
     log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in counts.items()))
     if outcome != "dry_run":
         _send(run, document)
+    metrics.emit(document)
+    if outcome == "success" and run.parameters.only_person_ids is None:
+        assets.updated(context["outlet_events"], document)
     after_report(run, document, None if broken is None else _failure(run, broken))
     return {"report": str(run.files.folder / "report.json"), "outcome": outcome, "counts": counts}
 

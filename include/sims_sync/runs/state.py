@@ -67,7 +67,7 @@ class SchoolState:
         if self._path("departures").exists():
             return True
         school = self.root / self.school_id
-        return any((school / run / "load.json").exists() for run in store.names(school))
+        return any(_set_mark(school / run / "load.json") for run in store.names(school))
 
     def departures(self, now: datetime) -> list[Departures]:
         """What was disabled in the last 7 days, as written, the oldest first."""
@@ -113,6 +113,14 @@ class SchoolState:
     def _path(self, name: str) -> StorePath:
         path: StorePath = self.folder / f"{name}.json"
         return path
+
+
+def _set_mark(manifest: StorePath) -> bool:
+    """Whether a run of which this manifest of `load` is left had set the mark; one of some students alone does not."""
+    try:
+        return bool(json.loads(manifest.read_bytes())["facts"].get("set_mark", True))
+    except FileNotFoundError:
+        return False
 
 
 def _canonical(base_url: str) -> str:
