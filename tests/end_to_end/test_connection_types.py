@@ -17,6 +17,7 @@ from proxy import Forward, Reply, Request, proxy_to
 from sandbox.directory.server import Running
 from sandbox.sims.database import Database
 from sandbox.sims.server import Broker
+from sims_sync.airflow import connections
 from sims_sync.airflow.connections import sims_client
 from sims_sync.runs.lease import lease
 from tests.end_to_end.conftest import Night
@@ -156,3 +157,19 @@ def _refusing() -> Iterator[int]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "address"),
+    [
+        ("https://sims.example.org/ThirdParty.svc", 443, "https://sims.example.org/ThirdParty.svc"),
+        ("https://sims.example.org/ThirdParty.svc", 8443, "https://sims.example.org:8443/ThirdParty.svc"),
+        ("https://sims.example.org:8443/x", 443, "https://sims.example.org:8443/x"),
+        ("sims.example.org", None, "http://sims.example.org"),
+    ],
+)
+def test_the_address_is_the_host_in_full(
+    host: str, port: int | None, address: str, connect: Callable[..., None]
+) -> None:
+    connect("sims_green_abbey", conn_type="sims", host=host, port=port)
+    assert connections.address(connections.read_connection("sims_green_abbey")) == address

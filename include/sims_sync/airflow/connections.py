@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sims_sync.sims.client import SimsClient
 
 
+_USUAL_PORTS = {"http": 80, "https": 443}
+
+
 def open_sims(school: School) -> SimsClient:
     """The client of a school's SIMS broker, from the connection ``sims_<id>``.
 
@@ -105,7 +108,7 @@ def address(connection: Any) -> str:
     host: str = connection.host.strip()
     url = host if "://" in host else f"{connection.schema or 'http'}://{host}"
     parts = urlsplit(url)
-    if connection.port and f":{connection.port}" not in parts.netloc:
+    if connection.port and parts.port is None and connection.port != _USUAL_PORTS.get(parts.scheme):
         parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
     return parts.geturl()
 

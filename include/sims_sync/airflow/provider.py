@@ -10,6 +10,8 @@ _VERIFY = {
     "description": "Path of a file with the certificates to trust (PEM), as every worker sees it. Empty: the usual "
     'authorities. To do without verification, set "verify": false in Extra; nobody should.',
 }
+_PORT = "Port (Test asks for it)"
+"""Airflow 3.3 refuses to test a stored connection that has none: its UI sends 0 for it."""
 _HOOKS = "sims_sync.airflow.hooks"
 
 
@@ -27,8 +29,8 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": {"verify": _VERIFY},
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema"],
-                    "relabeling": {"host": "Endpoint", "login": "SIMS user", "password": "Password"},
-                    "placeholders": {"host": "https://sims.example.org/ThirdParty.svc"},
+                    "relabeling": {"host": "Endpoint", "login": "SIMS user", "port": _PORT},
+                    "placeholders": {"host": "https://sims.example.org/ThirdParty.svc", "port": "443"},
                 },
             },
             {
@@ -42,8 +44,9 @@ def get_provider_info() -> dict[str, Any]:
                         "host": "SCIM base URL",
                         "login": "Login (for Basic authentication alone)",
                         "password": "Bearer token, or password",
+                        "port": _PORT,
                     },
-                    "placeholders": {"host": "https://directory.example.org/scim/v2"},
+                    "placeholders": {"host": "https://directory.example.org/scim/v2", "port": "443"},
                 },
             },
         ],
