@@ -45,8 +45,9 @@ def school_dag(school: School) -> DAG:
         dagrun_timeout=RUN_TIMEOUT,
         default_args=DEFAULT_ARGS,
         on_failure_callback=on_run_failure(school.id),
+        # Not DAGRUN_QUEUED_AT: with that one, Airflow 3.3.2 fails whenever a run is cleared.
         deadline=DeadlineAlert(
-            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
             interval=timedelta(minutes=school.late_after_minutes),
             callback=AsyncCallback(run_is_late, {"school_id": school.id, "minutes": school.late_after_minutes}),
         ),

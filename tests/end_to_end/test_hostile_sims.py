@@ -63,6 +63,9 @@ def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.DEFAULT_ARGS, "max_retry_delay", timedelta(seconds=0.1))
 
 
+_PASSING = re.compile(r"\.lease|^notices")
+
+
 @dataclass
 class School:
     """A school on Tuesday morning, after a good Monday night, with its SIMS behind a proxy.
@@ -125,9 +128,10 @@ class School:
         return {int(user["externalId"]): user for user in self.directory.users()}
 
     def state(self) -> dict[str, bytes]:
-        """What the sync remembers of the school: all but the leases, which say which run was the last to be at work."""
+        """What the sync remembers of the school: all but the leases, which say which run was the last to be at work,
+        and the notices, which say what was mailed."""
         files = (self.store / "green-abbey" / "state").rglob("*")
-        return {path.name: path.read_bytes() for path in files if path.is_file() and ".lease" not in path.name}
+        return {path.name: path.read_bytes() for path in files if path.is_file() and not _PASSING.search(path.name)}
 
 
 @pytest.fixture(scope="module")

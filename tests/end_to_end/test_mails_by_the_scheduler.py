@@ -70,7 +70,7 @@ def schools(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Itera
         state(schools["unreported"]).mkdir(parents=True)
         (state(schools["unreported"]) / "failing.json").write_text("{")
         for school in schools.values():
-            school.trigger(RUN)
+            school.trigger(RUN, datetime.now(UTC))
         yield schools
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +162,9 @@ def test_since_when_a_record_fails_is_kept_from_run_to_run(sims: Database, direc
     assert ran.report
     assert [error["failing_since"] for error in ran.report["errors"]] == ["2026-09-14"]
     assert b"2026-09-14" in (ran.folder / "errors.csv").read_bytes()
+    sims.leave(102, TUESDAY)
+    solved = [night(TUESDAY + timedelta(days=days)).report for days in (1, 2)]
+    assert [report and [each["record"] for each in report["solved"]] for report in solved] == [["102"], []], "once"
 
 
 def test_a_directory_that_another_school_has_claimed_is_refused(

@@ -115,6 +115,7 @@ def test_each_rejected_record_is_listed_with_reason_and_what_to_correct_and_sinc
         "failing_since": "2026-11-20",
     }
     assert "invalidValue" in second["message"]
+    assert report["solved"] == []
     assert [warning["code"] for warning in report["warnings"]] == ["no_primary_email"]
 
 
@@ -142,3 +143,8 @@ def test_the_sync_report_holds_what_its_schema_declares_and_no_more() -> None:
         entries = document[name] if isinstance(document[name], list) else [document[name]]
         assert all(set(entry) <= sub_attributes for entry in entries)
     assert document["errors"][0]["personId"] == "1"
+
+
+def test_a_record_that_fails_no_more_is_noted_once() -> None:
+    report = build_report(FACTS, {}, findings(), {}, {"2447:no_email": "2026-11-01"})
+    assert report["solved"] == [{"record": "2447", "code": "no_email", "failing_since": "2026-11-01"}]

@@ -153,7 +153,7 @@ def test_a_student_is_looked_up_from_the_tab_of_the_dag(window: Page, schools: d
     assert "no email address" in frame.inner_text(".findings")
 
 
-def test_a_held_plan_leads_to_the_place_where_it_is_answered(window: Page, schools: dict[str, School]) -> None:
+def test_a_held_plan_is_approved_in_the_place_that_its_page_leads_to(window: Page, schools: dict[str, School]) -> None:
     school = schools["held"]
     window.goto(f"{school.stack.url}/dags/{school.dag_id}/runs/tonight")
     window.click(TAB)
@@ -161,7 +161,9 @@ def test_a_held_plan_leads_to_the_place_where_it_is_answered(window: Page, schoo
     assert "Nothing is written until a person approves it" in frame.inner_text(".notice")
     frame.click("text=Required Actions")
     window.wait_for_url("**/tasks/approve/required_actions*")
-    window.wait_for_selector("button:has-text('Approve')")
+    window.click("button:has-text('Approve')")
+    assert school.wait("tonight") == "success"
+    assert school.active() == set(range(101, 113))
 
 
 def test_the_pages_follow_airflows_theme(window: Page, schools: dict[str, School]) -> None:

@@ -26,6 +26,9 @@ from sims_sync.runs.store import StorePath, run_folder, state_folder
 
 log = logging.getLogger(__name__)
 
+_SLACK = timedelta(minutes=5)
+"""A run may be queued so long after it was due, and counts as begun in time."""
+
 _WRITTEN = ("created", "updated", "disabled")
 
 
@@ -123,7 +126,7 @@ def on_run_failure(school_id: str) -> Callable[[Any], None]:
 
 def _tell_unreported(school_id: str, dag_run: Any, stage: str, message: str) -> None:
     store, state = store_path(), state_folder(store_path(), school_id)
-    if (run_folder(store, school_id, dag_run.run_id) / "report.json").exists():
+    if _has_reported(run_folder(store, school_id, dag_run.run_id), dag_run.start_date):
         return  # `report` has told it
     told = failing(state)
     if told is not None and told.run_id == dag_run.run_id and told.stage == "report":
@@ -135,12 +138,28 @@ def _tell_unreported(school_id: str, dag_run: Any, stage: str, message: str) -> 
     tell_failure(find_school(school_id), state, failure, None)
 
 
+def _has_reported(folder: StorePath, started_at: datetime | None) -> bool:
+    """Whether there is a report of this try of the run: one that was cleared keeps its old one until a task begins."""
+    path = folder / "report.json"
+    if not path.exists():
+        return False
+    return started_at is None or datetime.fromisoformat(json.loads(path.read_bytes())["finished_at"]) >= started_at
+
+
 async def run_is_late(school_id: str, minutes: int, context: Any) -> None:
     """The callback of the DAG's deadline; it runs in Airflow's triggerer.
 
-    :param minutes: how long the run has had. :param context: holds the run as a mapping.
+    It comes so long after the time that the run was due. One that was begun later, as by a backfill, is not late.
+
+    :param minutes: how long a run may take. :param context: holds the run as a mapping.
     """
-    await asyncio.to_thread(_tell_late, school_id, context["dag_run"]["dag_run_id"], timedelta(minutes=minutes))
+    dag_run, after = context["dag_run"], timedelta(minutes=minutes)
+    if _began(dag_run) <= datetime.now(UTC) - after + _SLACK:
+        await asyncio.to_thread(_tell_late, school_id, dag_run["dag_run_id"], after)
+
+
+def _began(dag_run: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(str(dag_run["queued_at"] or dag_run["run_after"]))
 
 
 def _tell_late(school_id: str, run_id: str, after: timedelta) -> None:

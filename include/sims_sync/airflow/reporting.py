@@ -47,11 +47,13 @@ def report_run(run: Run, context: Any) -> dict[str, Any]:
     broken = next((stage for stage in STAGES if states.get(stage) in _FAILED), None)
     outcome, reason = _outcome(run, broken)
     findings = _findings(outputs)
-    since = run.state.failing_since()
+    before = since = run.state.failing_since()
+    solved: dict[str, str] = {}
     if "plan" in outputs:
-        since = failing_since(findings, since, run.parameters.effective_date)
+        since = failing_since(findings, before, run.parameters.effective_date)
         if outcome in ("success", "failed") and run.parameters.only_person_ids is None:
             run.state.save_failing_since(since)
+            solved = {key: date for key, date in before.items() if key not in since}
     validated = outputs["validate"].counts if "validate" in outputs else {}
     counts = count(
         extracted=validated.get("extracted", 0),
@@ -69,7 +71,7 @@ def report_run(run: Run, context: Any) -> dict[str, Any]:
         started_at=context["dag_run"].start_date,
         finished_at=datetime.now(UTC),
     )
-    document = build_report(facts, counts, findings, since, _notes(outputs))
+    document = build_report(facts, counts, findings, since, solved, _notes(outputs))
     store.write(run.files.folder / "errors.csv", errors_csv(document))
     store.write(run.files.folder / "report.json", store.as_json(document))
     log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in counts.items()))

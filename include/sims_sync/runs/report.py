@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 import pandas as pd
@@ -96,11 +97,13 @@ def build_report(
     counts: Mapping[str, int],
     findings: pd.DataFrame,
     since: Mapping[str, str],
+    solved: Mapping[str, str] = MappingProxyType({}),
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The document ``report.json``.
 
     :param since: since when records fail, by :func:`failure_key`.
+    :param solved: those that failed in the run before and do not any more, likewise; they are noted this once.
     :param notes: what a reader must know of the whole run.
     """
     entries = [_entry(row, since) for row in findings.itertuples(index=False)]
@@ -114,6 +117,7 @@ def build_report(
         "counts": dict(counts),
         "errors": [entry for entry in entries if CODES[entry["code"]].stops],
         "warnings": [entry for entry in entries if not CODES[entry["code"]].stops],
+        "solved": [_solved(key, date) for key, date in solved.items()],
         "started_at": facts.started_at.isoformat(),
         "finished_at": facts.finished_at.isoformat(),
     }
@@ -177,6 +181,12 @@ def _entry(finding: Any, since: Mapping[str, str]) -> dict[str, Any]:
     if code.stops:
         entry["failing_since"] = since.get(failure_key(finding))
     return entry
+
+
+def _solved(key: str, since: str) -> dict[str, str]:
+    """A failure that is no more: ``record`` is the Person ID, or the admission number where there was none."""
+    record, _, code = key.rpartition(":")
+    return {"record": record, "code": code, "failing_since": since}
 
 
 def _harmless(cell: str) -> str:
