@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from mail_server import Mailbox, mail_server
-from sims_sync.airflow.alerts import on_report_failure, on_run_failure
+from mail_server import Mailbox, mail_server, parts
+from sims_sync.airflow.alerts import after_report, on_report_failure, on_run_failure
+from sims_sync.airflow.run import find_school
+from sims_sync.mails.failure import Failure
 from sims_sync.runs import store
 
 NOW = datetime(2026, 9, 15, 3, tzinfo=UTC)
@@ -56,3 +58,23 @@ def test_a_report_that_failed_and_the_failure_of_its_run_are_one_mail(mailbox: M
 def test_a_dry_run_that_airflow_stops_is_nobodys_emergency(mailbox: Mailbox) -> None:
     on_run_failure("green-abbey")(context(dry_run=True))
     assert mailbox.subjects == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "meaning"), [("held", "Nothing was written"), ("failed", "3 accounts were written")]
+)
+def test_a_plan_that_was_not_approved_has_written_nothing_whatever_it_counts(
+    mailbox: Mailbox, tmp_path: Path, outcome: str, meaning: str
+) -> None:
+    run: Any = SimpleNamespace(
+        school=find_school("green-abbey"),
+        run_id="tonight",
+        parameters=SimpleNamespace(dry_run=False, only_person_ids=None),
+        state=SimpleNamespace(folder=tmp_path / "state"),
+    )
+    failure = Failure(NOW, "tonight", "approve", "NotApproved", "Nobody approved the plan in time: it lapsed.")
+    counts = {"created": 1, "updated": 1, "disabled": 1}
+    after_report(run, {"outcome": outcome, "counts": counts}, failure)
+    ((_, mail),) = mailbox.mails
+    assert mail["Subject"] == "[sims-sync] Green Abbey School: the plan was not approved"
+    assert meaning in parts(mail)[0]

@@ -41,7 +41,9 @@ def after_report(run: Run, document: dict[str, Any], failure: Failure | None) ->
         return
     state = run.state.folder
     if failure is not None:
-        tell_failure(run.school, state, failure, sum(document["counts"][name] for name in _WRITTEN))
+        # The counts of a run that was not approved are those of its plan: nothing was written.
+        held = document["outcome"] == "held"
+        tell_failure(run.school, state, failure, 0 if held else sum(document["counts"][name] for name in _WRITTEN))
     elif run.parameters.only_person_ids is None:
         _tell_recovery(run, document)
         _tell_records(run, document)
