@@ -67,11 +67,11 @@ def test_the_test_of_a_sims_connection_makes_one_call_and_says_which_school_answ
 
 
 def test_a_wrong_password_is_tried_once(press_test: PressTest, broker_alone: Broker) -> None:
-    works, message = press_test(host=broker_alone.url, **{**BROKER, "password": "wrong"})
+    works, message = press_test(host=broker_alone.url, **{**BROKER, "password": "hunter2"})
     assert not works
     assert "SIMS refused the login" in message
-    assert "wrong" not in message.replace("the password is wrong", "").replace("wrong passwords", "")
-    assert len(broker_alone.calls) <= 1
+    assert "hunter2" not in message
+    assert len(broker_alone.calls) == 1
 
 
 def test_a_sims_that_a_run_talks_to_now_is_not_called(
@@ -95,7 +95,7 @@ def test_the_test_of_a_directory_says_what_it_offers(press_test: PressTest, dire
 def test_a_directory_that_refuses_the_token_fails_the_test(press_test: PressTest, directory: Running) -> None:
     works, message = press_test(host=directory.url, **{**DIRECTORY, "password": "wrong"})
     assert not works
-    assert "401" in message or "refused" in message
+    assert "refused the login" in message
 
 
 def test_a_directory_whose_users_have_no_roles_fails_the_test(press_test: PressTest, directory: Running) -> None:
@@ -115,7 +115,7 @@ def test_a_server_that_cannot_be_reached_fails_the_test_at_once(press_test: Pres
     with _refusing() as port:
         works, message = press_test(host=f"http://127.0.0.1:{port}/x", **kind)
     assert not works
-    assert "no answer" in message or "not" in message
+    assert "gave no answer" in message
 
 
 def test_a_port_that_the_form_stores_apart_belongs_to_the_host(press_test: PressTest, directory: Running) -> None:

@@ -88,11 +88,9 @@ def _tell_records(run: Run, document: dict[str, Any]) -> None:
     )
     if now == list(before.records or ()):
         return
-    replace(before, records=tuple(now)).save(run.state.folder)
-    send(
-        run.school,
-        kinds.records_changed(run.school, before.records or (), now, places(run.school.dag_id, run.run_id)),
-    )
+    mail = kinds.records_changed(run.school, before.records or (), now, places(run.school.dag_id, run.run_id))
+    if send(run.school, mail):  # else the next night tells of both
+        replace(before, records=tuple(now)).save(run.state.folder)
 
 
 def failing(state: StorePath) -> Failure | None:
