@@ -1,11 +1,16 @@
-# A first version: Airflow with the library, the DAGs and the plugins in the image.
+# Airflow with the library, the DAGs and the plugins: one image for every service of docker-compose.yaml.
 FROM apache/airflow:3.3.2-python3.11
 
-COPY --chown=airflow:0 requirements.txt requirements.in pyproject.toml README.md LICENSE /opt/airflow/project/
-RUN pip install --no-cache-dir --require-hashes -r /opt/airflow/project/requirements.txt
+# Named volumes take the owner and the mode of the folder that they are mounted on.
+RUN mkdir -p /opt/airflow/project /opt/airflow/sandbox && mkdir -m 0700 /opt/airflow/store
+
+# Airflow itself is pinned in the same call, so nothing moves it.
+COPY --chown=airflow:0 requirements-server.txt /opt/airflow/project/
+RUN pip install --no-cache-dir --progress-bar off --require-hashes -r /opt/airflow/project/requirements-server.txt
+
+COPY --chown=airflow:0 pyproject.toml requirements.in README.md LICENSE /opt/airflow/project/
 COPY --chown=airflow:0 include /opt/airflow/project/include
-RUN pip install --no-cache-dir --no-deps --no-build-isolation /opt/airflow/project
-# A named volume takes the owner of the folder that it is mounted on.
-RUN mkdir -m 0700 /opt/airflow/store
+RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable /opt/airflow/project
+
 COPY --chown=airflow:0 dags /opt/airflow/dags
 COPY --chown=airflow:0 plugins /opt/airflow/plugins

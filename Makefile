@@ -35,6 +35,39 @@ test: $(DEV_PINS) ## all tests but the slow ones (ARGS= for pytest: make test AR
 test-slow: $(DEV_PINS) ## the slow tests: hostile networks, killed tasks, nights through Airflow's scheduler (ARGS= likewise)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
 
+# Whichever of the two is there: Compose v2, or docker-compose 1.29.
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+# Its own project, so that neither it nor `make compose-down` touches what runs for real.
+DEMO = SCHOOLS_FOLDER=./include/sandbox/config AIRFLOW_URL=http://localhost:$${AIRFLOW_PORT:-8080} \
+	$(COMPOSE) --project-name sims-student-sync-demo
+
+.PHONY: env
+env: ## secrets for docker-compose.yaml, once, into .env
+	@hex() { head -c "$$1" /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }; \
+	set -o noclobber; umask 077; \
+	{ : > .env; } 2>/dev/null || { echo "There is a .env already, with secrets that may be in use: it stays as it is."; exit 1; }; \
+	set +o noclobber; \
+	{ \
+		echo "# The secrets of docker-compose.yaml. Keep a copy in a safe place: docs/deploy.md says what is lost without."; \
+		echo "FERNET_KEY=$$(head -c 32 /dev/urandom | base64 | tr '+/' '-_')"; \
+		echo "JWT_SECRET=$$(hex 64)"; \
+		for name in API_SECRET_KEY POSTGRES_PASSWORD REDIS_PASSWORD SANDBOX_PASSWORD; do echo "$$name=$$(hex 32)"; done; \
+		echo "ADMIN_PASSWORD=$$(hex 12)"; \
+	} > .env
+	@echo "Wrote .env: the secrets of docker-compose.yaml, among them ADMIN_PASSWORD of the user admin"
+
+.PHONY: compose-demo
+compose-demo: ## two nights of an invented school on Celery workers in Docker, left running (AIRFLOW_PORT=, MAIL_PORT=)
+	@test -e .env || $(MAKE) env
+	@echo "Building the image (some minutes at first)"
+	@$(DEMO) build airflow-init > .compose-build.log 2>&1 || { cat .compose-build.log; exit 1; }
+	@$(DEMO) --profile sandbox up -d
+	@$(DEMO) run --rm sandbox-nights
+
+.PHONY: compose-down
+compose-down: ## remove what compose-demo started, and its data
+	@$(DEMO) --profile sandbox --profile nights down --volumes --timeout 10
+
 .PHONY: check
 check: lint types imports requirements-check ## everything that is checked without running it
 
@@ -60,12 +93,13 @@ format: $(DEV_PINS) ## lay out the code, and correct what can be corrected safel
 	@$(BIN)/ruff format $(PYTHON_FILES)
 
 # A pin for every Python from 3.11 on and every platform. uv's configuration and find-links of this machine stay out.
+PINS := requirements requirements-server requirements-dev
 COMPILE := env -u UV_FIND_LINKS uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
 
 .PHONY: requirements
 requirements: $(DEV_PINS) ## compile requirements*.in again; pins stay where they can (UPGRADE=1: the newest)
-	@for name in requirements requirements-dev; do \
+	@for name in $(PINS); do \
 		echo "Compiling $$name.txt"; \
 		PATH="$(BIN):$$PATH" $(COMPILE) --generate-hashes $(if $(filter-out 0,$(UPGRADE)),--upgrade) $$name.in -o $$name.txt; \
 	done
@@ -76,7 +110,7 @@ requirements-check: $(DEV_PINS) ## that requirements*.txt are what requirements*
 	@echo "Checking that the pins are what requirements*.in compile to (uv)"
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	cp requirements*.in requirements*.txt "$$fresh"; \
-	for name in requirements requirements-dev; do \
+	for name in $(PINS); do \
 		(cd "$$fresh" && PATH="$(CURDIR)/$(BIN):$$PATH" $(COMPILE) $$name.in -o $$name.txt); \
 		diff <(sed -e '/^ *--hash=/d' -e 's/ *\\$$//' $$name.txt) <(sed -e '/^ *--hash=/d' -e 's/ *\\$$//' "$$fresh/$$name.txt") \
 			|| { echo "$$name.txt is out of date: make requirements"; exit 1; }; \

@@ -47,14 +47,17 @@ class AirflowApi:
         *,
         run_id: str | None = None,
         logical_date: datetime | None = None,
+        unpause: bool = True,
     ) -> str:
         """Trigger a run, of a DAG that is paused too, and give back its id.
 
         :param conf: the run's parameters.
         :param logical_date: the tick of the schedule that the run is for; default: for none.
+        :param unpause: first; the runs of a DAG that stays paused wait.
         :raises requests.HTTPError: Airflow refused.
         """
-        self.unpause(dag_id)
+        if unpause:
+            self.unpause(dag_id)
         tick = logical_date.isoformat() if logical_date else None
         body = {"logical_date": tick, "conf": dict(conf or {}), **({"dag_run_id": run_id} if run_id else {})}
         run: str = self._call("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"]
@@ -97,6 +100,19 @@ class AirflowApi:
     def is_backfilling(self, dag_id: str) -> bool:
         """Whether a backfill of a DAG goes on; Airflow notices its end within half a minute, and allows none before."""
         return any(not each["completed_at"] for each in self._call("GET", f"backfills?dag_id={dag_id}")["backfills"])
+
+    def next_tick(self, dag_id: str) -> datetime:
+        """The tick of the schedule that Airflow makes a run for next: of a DAG that never ran, the last one."""
+        return datetime.fromisoformat(self._call("GET", f"dags/{dag_id}")["next_dagrun_logical_date"])
+
+    def connect(self, connection_id: str, **fields: Any) -> None:
+        """Set a connection in Airflow's database, whether it is there or not."""
+        body = {"connection_id": connection_id, **fields}
+        answer = self._request("PATCH", f"connections/{connection_id}", body)
+        if answer.status_code == requests.codes.not_found:
+            self._call("POST", "connections", body)
+        elif not answer.ok:
+            raise _refused("PATCH", f"connections/{connection_id}", answer)
 
     def unpause(self, dag_id: str) -> None:
         self._call("PATCH", f"dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
@@ -153,7 +169,7 @@ class AirflowApi:
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         answer = self._request(method, path, body)
         if not answer.ok:
-            raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text[:500]}", response=answer)
+            raise _refused(method, path, answer)
         return answer.json()
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> requests.Response:
@@ -167,6 +183,10 @@ class AirflowApi:
                 break
             time.sleep(1)  # SQLite has one writer: the request was rolled back
         return answer
+
+
+def _refused(method: str, path: str, answer: requests.Response) -> requests.HTTPError:
+    return requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text[:500]}", response=answer)
 
 
 def _details(dag_id: str, run_id: str, task_id: str) -> str:

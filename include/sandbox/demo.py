@@ -8,42 +8,30 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import requests
-import yaml
 
 from sandbox.demo_output import Output
+from sandbox.nights import SCHOOLS, demo_school, follow_night
 from sandbox.processes import ProcessEnded, port_is_free, stop_leftovers
 from sandbox.stack import PROJECT, PortInUse, Stack
 from sims_sync.config import School
-from sims_sync.runs.store import run_folder
 
 FOLDER = PROJECT / ".demo"
-SCHOOL = School(
-    id="green-abbey",
-    name="Green Abbey School",
-    la="823",
-    estab="4321",
-    modules=["timetable"],
-    username="admission_number",
-)
 SEED = 1
 NIGHTS = {"First night": 2, "Second night": 1, "Third night": 0}
 """Days before today. The first night creates every account; then the school has joiners, leavers, changes and broken
 records, and by the third night one who left is back, whose account the second disabled."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-NIGHT_SECONDS = 900  # a night that takes longer has failed
 
 
 class DemoRuns(Exception):
@@ -68,15 +56,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(folder: Path, options: argparse.Namespace, output: Output) -> int:
-    output.title(f"{SCHOOL.name}: {len(NIGHTS)} nights of the sync, {options.students} invented students")
-    config = folder / "schools.yaml"
-    config.write_text(yaml.safe_dump({"schools": [SCHOOL.model_dump(mode="json", exclude_unset=True)]}))
-    today = datetime.now(ZoneInfo(SCHOOL.timezone)).date()
-    with Stack(folder, schools_config=config, ui_port=options.port or _usual_port(), say=output.line) as stack:
-        stack.start_sandbox(SCHOOL.id, students=options.students, seed=SEED, today=today)
-        stack.start_airflow(SCHOOL.dag_id)
-        succeeded = all(_night(stack, output, name, today - timedelta(days=ago)) for name, ago in NIGHTS.items())
-        output.where(stack)
+    school = demo_school()
+    output.title(f"{school.name}: {len(NIGHTS)} nights of the sync, {options.students} invented students")
+    today = datetime.now(ZoneInfo(school.timezone)).date()
+    with Stack(folder, schools_config=SCHOOLS, ui_port=options.port or _usual_port(), say=output.line) as stack:
+        stack.start_sandbox(school.id, students=options.students, seed=SEED, today=today)
+        stack.start_airflow(school.dag_id)
+        succeeded = all(
+            _night(stack, school, output, name, today - timedelta(days=ago)) for name, ago in NIGHTS.items()
+        )
+        output.where(
+            {
+                "Airflow": f"{stack.url}   user {stack.username}   password {stack.password}",
+                "Reports": str(stack.store),
+                "Logs": f"{stack.folder / 'logs'} (processes), {stack.folder / 'airflow' / 'logs'} (tasks)",
+            }
+        )
         if not options.once:
             output.line("Running until Ctrl-C.")
             with contextlib.suppress(KeyboardInterrupt):
@@ -89,24 +84,15 @@ def _usual_port() -> int | None:
     return 8080 if port_is_free(8080) else None
 
 
-def _night(stack: Stack, output: Output, name: str, effective: date) -> bool:
+def _night(stack: Stack, school: School, output: Output, name: str, effective: date) -> bool:
     """Run the school's DAG for one night, and show its report."""
     output.title(f"{name}: the roll of {effective}")
-    began = time.monotonic()
     run_id = stack.airflow.trigger(
-        SCHOOL.dag_id,
+        school.dag_id,
         {"effective_date": effective.isoformat()},
         run_id=f"{name.lower().replace(' ', '-')}-{effective}",
     )
-    state = stack.airflow.wait(SCHOOL.dag_id, run_id, NIGHT_SECONDS, on_change=output.task)
-    output.line(f"The run took {time.monotonic() - began:.0f} s: {state}")
-    report = Path(run_folder(stack.store, SCHOOL.id, run_id)) / "report.json"  # type: ignore[arg-type] # a local store
-    if not report.exists():
-        output.failure(f"There is no report at {report}. The logs of the tasks: {stack.folder / 'airflow' / 'logs'}")
-        return False
-    document = json.loads(report.read_text())
-    output.report(document)
-    return state == "success" and document["outcome"] == "success"
+    return follow_night(stack.airflow, stack.store, school, run_id, output)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.stack import Stack
 from sims_sync.findings import CODES
 
 PLAIN_WIDTH = 120  # columns, where no terminal says how many there are
@@ -86,12 +85,11 @@ class Output:
         if report["warnings"]:
             self._console.print(_warnings(report["warnings"]))
 
-    def where(self, stack: Stack) -> None:
-        """Where to look, and how to log in."""
+    def where(self, places: Mapping[str, str]) -> None:
+        """Where to look, and how to log in, by what is there."""
         self.title("Where to look")
-        self.line(f"Airflow   {stack.url}   user {stack.username}   password {stack.password}")
-        self.line(f"Reports   {stack.store}")
-        self.line(f"Logs      {stack.folder / 'logs'} (processes), {stack.folder / 'airflow' / 'logs'} (tasks)")
+        for what, place in places.items():
+            self.line(f"{what:<8}  {place}")
 
 
 def _counts(report: Mapping[str, Any]) -> Table:

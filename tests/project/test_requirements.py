@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parents[2]
-NAMES = ("requirements", "requirements-dev")
+NAMES = ("requirements", "requirements-server", "requirements-dev")
 OWN = {"sims_sync", "sandbox", "tests"}
 
 
@@ -47,8 +47,10 @@ def test_every_pin_is_exact_and_has_hashes(name: str) -> None:
         assert "--hash=sha256:" in below, pin
 
 
-def test_the_tools_are_installed_beside_the_very_pins_of_the_run_time() -> None:
-    assert {str(pin) for pin, _ in _pins("requirements")} <= {str(pin) for pin, _ in _pins("requirements-dev")}
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_server_and_tools_have_the_very_pins_of_the_run_time(name: str) -> None:
+    run_time, more = ({f"{pin.name}{pin.specifier}" for pin, _ in _pins(each)} for each in ("requirements", name))
+    assert run_time <= more
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,15 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _fill(database: str, seed: int, staff: int, contacts: int, odd_students: bool) -> None:
-    made = fill(database, seed=seed, staff=staff, contacts=contacts, odd_students=odd_students)
-    print(f"Made {made} accounts")
+def _fill(database: str, seed: int, staff: int, contacts: int, odd_students: bool, if_empty: bool) -> None:
+    try:
+        made = fill(database, seed=seed, staff=staff, contacts=contacts, odd_students=odd_students)
+    except AlreadyFilled:
+        if not if_empty:
+            raise
+        print("The directory holds accounts already")
+    else:
+        print(f"Made {made} accounts")
 
 
 def _serve(database: str, host: str, port: int, token: str, **capabilities: bool | int) -> None:
@@ -65,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     filling.add_argument("--seed", type=int, default=1, help="the same seed gives the same people (default: 1)")
     filling.add_argument("--staff", type=int, default=12, help="accounts with the role staff (default: 12)")
     filling.add_argument("--contacts", type=int, default=20, help="accounts with the role contact (default: 20)")
+    filling.add_argument("--if-empty", action="store_true", help="leave a directory that holds accounts as it is")
     filling.add_argument("--odd-students", action="store_true", help="add student accounts of nobody on roll")
 
     serving = commands.add_parser("serve", help="serve a directory until Ctrl-C")
