@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 RUN_PINS := $(VENV)/.requirements.txt
 DEV_PINS := $(VENV)/.requirements-dev.txt
 PIP := $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check
-PYTHON_FILES := dags plugins include tests
+PYTHON_FILES := dags plugins include docker tests
 
 .PHONY: help
 help: ## list the targets
@@ -29,7 +29,7 @@ demo: $(RUN_PINS) ## the sync on invented schools, with Airflow's UI, until Ctrl
 
 .PHONY: test
 test: $(DEV_PINS) ## all tests but the slow ones (ARGS= for pytest: make test ARGS="tests/students -x")
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not compose" $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV_PINS) ## the slow tests: hostile networks, killed tasks, nights through Airflow's scheduler (ARGS= likewise)
@@ -67,6 +67,10 @@ compose-demo: ## two nights of an invented school on Celery workers in Docker, l
 .PHONY: compose-down
 compose-down: ## remove what compose-demo started, and its data
 	@$(DEMO) --profile sandbox --profile nights down --volumes --timeout 10
+
+.PHONY: test-compose
+test-compose: $(DEV_PINS) ## docker-compose.yaml for real: nights on workers, and killed containers; needs Docker (ARGS= likewise)
+	@$(BIN)/python -m pytest -m compose tests/compose $(ARGS)
 
 .PHONY: check
 check: lint types imports requirements-check ## everything that is checked without running it

@@ -89,13 +89,13 @@ class Proxy:
 
 
 @contextmanager
-def proxy_to(target: str) -> Iterator[Proxy]:
-    """Runs a proxy on a free port of loopback while the block runs.
+def proxy_to(target: str, host: str = "127.0.0.1", port: int = 0) -> Iterator[Proxy]:
+    """Runs a proxy, by default on a free port of loopback, while the block runs.
 
     :param target: the address of the real server, with its path.
     """
-    with _Server(("127.0.0.1", 0), _Handler) as server:
-        server.proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}{urlsplit(target).path}", target)
+    with _Server((host, port), _Handler) as server:
+        server.proxy = Proxy(f"http://{host}:{server.server_address[1]}{urlsplit(target).path}", target)
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
             yield server.proxy

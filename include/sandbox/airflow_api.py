@@ -152,6 +152,11 @@ class AirflowApi:
         begun.sort(key=lambda instance: (instance["start_date"] is None, instance["start_date"] or "", instance["id"]))
         return {instance["task_id"]: instance["state"] for instance in begun}
 
+    def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """What Airflow knows of a task of a run: ``state``, ``try_number``, ``hostname`` of its worker, ..."""
+        task: dict[str, Any] = self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
+        return task
+
     def has_dag(self, dag_id: str) -> bool:
         """Whether the DAG has been parsed.
 

@@ -51,12 +51,8 @@ _AIRFLOW_SETTINGS = {
 _LOCAL_SETTINGS = """\
 import sys
 
-if sys.argv[1:2] == ["scheduler"]:  # its workers fork for each task: what it has imported, no task imports again
-    import airflow.providers.http.hooks.http
-    import sims_sync.airflow.applying
-    import sims_sync.airflow.reporting
-    import sims_sync.directory.discovery
-    import sims_sync.sims.client
+if sys.argv[1:2] == ["scheduler"]:
+    import sims_sync.airflow.preload
 """
 
 

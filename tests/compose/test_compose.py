@@ -1,0 +1,201 @@
+"""docker-compose.yaml for real: nights on Celery workers, and what is left when a container dies."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from installation import WORKERS, Installation, dag_of, docker, installed
+from serve_schools import DATABASE_DOWN, HELD, REFUSED, SCHEDULER_KILLED, SHARED, WORKER_KILLED, SmallSchool
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
+
+RUN = "tonight"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installed(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+def begin_and_wait_until_half_is_written(site: Installation, school: SmallSchool) -> None:
+    site.airflow.trigger(dag_of(school), run_id=RUN)
+    site.until(lambda: site.number_of_accounts(school) > len(school.on_roll) * 0.3, "load has written a part")
+    assert site.number_of_accounts(school) < len(school.on_roll)
+
+
+def assert_every_student_was_written_once(site: Installation, school: SmallSchool) -> None:
+    accounts = site.accounts(school)
+    assert sorted(int(account["externalId"]) for account in accounts) == list(school.on_roll)
+    assert {account["meta"]["version"] for account in accounts} == {'W/"1"'}
+    report = site.report(school, RUN)
+    assert report["outcome"] == "success"
+    assert sum(report["counts"][name] for name in ("created", "unchanged")) == len(school.on_roll)
+
+
+def test_two_nights_of_the_demo_school_from_nothing(site: Installation) -> None:
+    shown = site.compose("run", "--rm", "sandbox-nights")
+    assert shown.count("Outcome: success") == 2, shown
+    assert "Mails that went out" in shown
+    assert "records to correct" in shown
+    assert len(site.mails("Green Abbey School")) == 2
+
+
+def test_ten_schools_are_shared_by_two_workers(site: Installation) -> None:
+    for school in SHARED:
+        site.airflow.trigger(dag_of(school), run_id=RUN)
+    assert {school.id: site.wait(school, RUN) for school in SHARED} == dict.fromkeys(
+        (school.id for school in SHARED), "success"
+    )
+    for school in SHARED:
+        assert site.counts(school, RUN) == {"extracted": 40, "created": 40}
+        assert_every_student_was_written_once(site, school)
+    workers = {site.airflow.task(dag_of(school), RUN, "load")["hostname"] for school in SHARED}
+    assert len(workers) == WORKERS
+
+
+def test_a_worker_that_is_killed_in_the_middle_of_load(site: Installation) -> None:
+    begin_and_wait_until_half_is_written(site, WORKER_KILLED)
+    worker = site.airflow.task(dag_of(WORKER_KILLED), RUN, "load")["hostname"]
+    docker("kill", worker)
+    assert site.wait(WORKER_KILLED, RUN) == "success"
+    load = site.airflow.task(dag_of(WORKER_KILLED), RUN, "load")
+    assert load["try_number"] > 1
+    assert load["hostname"] != worker
+    assert_every_student_was_written_once(site, WORKER_KILLED)
+    site.up()
+
+
+def test_a_scheduler_that_is_killed_in_the_middle_of_load(site: Installation) -> None:
+    begin_and_wait_until_half_is_written(site, SCHEDULER_KILLED)
+    docker("kill", *site.containers("airflow-scheduler"))
+    site.until(
+        lambda: site.airflow.task(dag_of(SCHEDULER_KILLED), RUN, "load")["state"] == "success", "load ends without it"
+    )
+    site.up()
+    assert site.wait(SCHEDULER_KILLED, RUN) == "success"
+    assert_every_student_was_written_once(site, SCHEDULER_KILLED)
+
+
+def test_postgres_is_away_for_20_seconds_in_the_middle_of_load(site: Installation) -> None:
+    begin_and_wait_until_half_is_written(site, DATABASE_DOWN)
+    (postgres,) = site.containers("postgres")
+    docker("kill", postgres)
+    time.sleep(20)
+    docker("start", postgres)
+    site.until(site.airflow.healthy, "Airflow is well again")
+    assert site.wait(DATABASE_DOWN, RUN) == "success"
+    assert_every_student_was_written_once(site, DATABASE_DOWN)
+
+
+def test_a_process_that_crashes_starts_again_by_itself(site: Installation) -> None:
+    (scheduler,) = site.containers("airflow-scheduler")
+    started = docker("inspect", "--format", "{{.RestartCount}}", scheduler)
+    site.compose("exec", "-T", "airflow-scheduler", "bash", "-c", "kill -9 -1", check=False)
+    site.until(
+        lambda: docker("inspect", "--format", "{{.RestartCount}}", scheduler) > started, "the scheduler is started"
+    )
+    site.until(site.airflow.healthy, "Airflow is well again")
+
+
+def test_a_held_plan_is_approved_over_the_rest_api(site: Installation) -> None:
+    site.airflow.trigger(dag_of(HELD), run_id=RUN)
+    site.until(
+        lambda: site.airflow.task_states(dag_of(HELD), RUN).get("approve") == "awaiting_input", "the plan is held"
+    )
+    assert {account["active"] for account in site.accounts(HELD)} == {True}
+    (mail,) = site.mails("School held")
+    assert f"/dags/{dag_of(HELD)}/runs/{RUN}/tasks/approve/required_actions" in mail["Text"]
+    assert (
+        "8 of 20 active student accounts would be disabled"
+        in site.airflow.question(dag_of(HELD), RUN, "approve")["body"]
+    )
+    time.sleep(3)  # Airflow 3.3 fails a task that is answered before its scheduler has noticed that it waits
+    site.airflow.answer(dag_of(HELD), RUN, "approve", "Approve")
+    assert site.wait(HELD, RUN) == "success"
+    active = {int(account["externalId"]) for account in site.accounts(HELD) if account["active"]}
+    assert active == set(HELD.on_roll)
+
+
+def test_a_failure_is_mailed(site: Installation) -> None:
+    site.connect(REFUSED, password="wrong")
+    assert site.night(REFUSED, RUN) == "failed"
+    (mail,) = site.mails("School refused")
+    assert "SIMS" in mail["Text"]
+    assert mail["HTML"]
+    assert [to["Address"] for to in mail["To"]] == ["data-team@example.org"]
+    site.connect(REFUSED)
+
+
+def test_a_role_of_one_school_sees_that_school_alone(site: Installation) -> None:
+    printed = site.as_documented("one school")
+    login = ("office", re.search(r"password.*: (\S+)", printed)[1])
+    seen = site.page("/api/v2/dags", *login).json()["dags"]
+    assert [dag["dag_id"] for dag in seen] == ["sims_student_sync__green-abbey"]
+    schools = site.page("/student-sync/", *login).text
+    assert "Green Abbey School" in schools
+    assert "School shared-01" not in schools
+    assert "School shared-01" in site.page("/student-sync/", "admin", site.secrets["ADMIN_PASSWORD"]).text
+    for school, status in {"green-abbey": 200, "shared-01": 403}.items():
+        assert site.page(f"/student-sync/dags/sims_student_sync__{school}", *login).status_code == status
+        assert site.page(f"/api/v2/dags/sims_student_sync__{school}/dagRuns", *login).status_code == status
+
+
+def assert_history_marks_and_connections_are_there(site: Installation, school: SmallSchool, run_id: str) -> None:
+    assert site.airflow.runs(dag_of(school))[RUN] == "success"
+    assert site.night(school, run_id, effective_date="2026-01-05") == "success"
+    assert site.report(school, run_id)["outcome"] == "superseded"  # by what the mark says
+
+
+def test_a_restart_of_everything_keeps_history_marks_and_connections(site: Installation) -> None:
+    site.compose("down", "--timeout", "20")  # the containers, not the volumes
+    assert not site.containers()
+    site.up()
+    assert_history_marks_and_connections_are_there(site, SHARED[0], "after-restart")
+
+
+def test_a_backup_is_restored_where_nothing_is(site: Installation) -> None:
+    site.as_documented("backup")
+    site.compose("down", "--volumes", "--timeout", "5")
+    site.as_documented("restore")
+    site.up()
+    assert_history_marks_and_connections_are_there(site, SHARED[1], "after-restore")
+
+
+def test_only_loopback_ports_are_open(site: Installation) -> None:
+    published = [
+        binding["HostIp"]
+        for container in site.containers()
+        for bindings in json.loads(docker("inspect", "--format", "{{json .NetworkSettings.Ports}}", container)).values()
+        for binding in bindings or []
+    ]
+    assert len(published) >= 2
+    assert set(published) == {"127.0.0.1"}
+
+
+def test_nothing_runs_as_root(site: Installation) -> None:
+    for container in site.containers():
+        if docker("inspect", "--format", "{{.State.Running}}", container).strip() == "true":
+            rows = docker("top", container, "-eo", "uid,pid,args").splitlines()[1:]
+            assert rows
+            assert [row for row in rows if row.split()[0] == "0"] == []
+
+
+def test_no_secret_is_in_the_image(site: Installation) -> None:
+    built = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", "sims-student-sync")
+    kept = docker("inspect", "--format", "{{json .Config}}", "sims-student-sync")
+    assert not [name for name, value in site.secrets.items() if value in built + kept]
+    search = ["find", "/opt/airflow", "-name", ".env*", "-o", "-name", "*.sqlite"]
+    assert docker("run", "--rm", "--entrypoint", search[0], "sims-student-sync", *search[1:]).split() == []
+
+
+def test_no_personal_data_is_in_the_logs(site: Installation) -> None:
+    tasks = site.compose("exec", "-T", "airflow-worker", "find", "/opt/airflow/logs", "-name", "*.log").split()
+    assert len(tasks) > 8 * len(SHARED)
+    search = ["grep", "-rlE", "Quillfeather|Zebedee", "/opt/airflow/logs"]
+    assert site.compose("exec", "-T", "airflow-worker", *search, check=False) == ""
+    assert "Quillfeather" not in site.compose("logs", "--no-color")
