@@ -38,7 +38,7 @@ def school_dag(school: School) -> DAG:
         dag_display_name=f"{school.name}: SIMS student sync",
         description=f"Students on roll in the SIMS of {school.name} become accounts in its directory.",
         doc_md=dag_doc(school),
-        schedule=CronTriggerTimetable(school.cron, timezone=school.timezone),
+        schedule=CronTriggerTimetable(school.cron, timezone=school.timezone) if school.cron else None,
         start_date=pendulum.datetime(2026, 1, 1, tz=school.timezone),
         catchup=False,
         max_active_runs=1,

@@ -21,6 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 CONFIG_VARIABLE = "SIMS_SYNC_CONFIG"
 DEFAULT_CONFIG = Path(__file__).parents[1] / "config" / "schools.yaml"
 
+MANUAL = "manual"
+"""The `schedule` of a school whose runs are only those that a person triggers."""
+
 _FIRST_MINUTE, _LAST_MINUTE = 1 * 60, 4 * 60 - 1  # nightly runs start between 01:00 and 04:00
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -125,8 +128,10 @@ class School(Kept):
         return f"directory_{self.id.replace('-', '_')}"
 
     @property
-    def cron(self) -> str:
-        """The school's schedule; by default a stable minute of its own between 01:00 and 04:00."""
+    def cron(self) -> str | None:
+        """The school's schedule, by default a stable minute of its own between 01:00 and 04:00; none where manual."""
+        if self.schedule == MANUAL:
+            return None
         if self.schedule is not None:
             return self.schedule
         digest = int.from_bytes(hashlib.sha256(self.id.encode()).digest()[:4], "big")

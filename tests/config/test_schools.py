@@ -40,12 +40,17 @@ def test_connections_and_dag_are_named_after_the_id(tmp_path: Path) -> None:
 def test_the_default_schedule_is_a_stable_minute_of_its_own_between_one_and_four(tmp_path: Path) -> None:
     entries = "".join(GOOD.replace("green-abbey", f"school-{number}") for number in range(200))
     schools = load_schools(write(tmp_path, entries))[0]
-    times = [tuple(map(int, school.cron.split()[:2])) for school in schools.values()]
+    times = [tuple(map(int, str(school.cron).split()[:2])) for school in schools.values()]
     assert all(1 <= hour < 4 and 0 <= minute < 60 for minute, hour in times)
     assert len(set(times)) > 100
     assert [school.cron for school in load_schools(write(tmp_path, entries))[0].values()] == [
         school.cron for school in schools.values()
     ]
+
+
+def test_a_school_whose_runs_are_all_triggered_by_a_person_has_no_schedule(tmp_path: Path) -> None:
+    (school,) = load_schools(write(tmp_path, GOOD + "    schedule: manual\n"))[0].values()
+    assert school.cron is None
 
 
 def test_what_defaults_holds_applies_to_every_school_that_does_not_say_otherwise(tmp_path: Path) -> None:

@@ -114,3 +114,12 @@ def test_parsing_the_dags_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ, cwd=PROJECT
     )
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_a_school_whose_schedule_is_manual_has_no_ticks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "schools.yaml"
+    config.write_text((PROJECT / "include" / "config" / "schools.yaml").read_text() + "    schedule: manual\n")
+    monkeypatch.setenv("SIMS_SYNC_CONFIG", str(config))
+    bag = DagBag(DAGS)
+    assert bag.import_errors == {}
+    assert type(bag.dags["sims_student_sync__green-abbey"].timetable).__name__ == "NullTimetable"

@@ -38,6 +38,7 @@ def run_of(schedule: str, timezone: str = "Etc/UTC") -> Run:
         ("0 2 * * *", "Etc/UTC", "2026-09-16 00:10"),  # an hour before the end of the run's 23 hours
         ("0 1 * * *", "Etc/UTC", "2026-09-16 00:00"),  # an hour before the next run
         ("0 2 * * *", "Europe/London", "2026-09-16 00:00"),  # which is due at 01:00 UTC
+        ("manual", "Etc/UTC", "2026-09-16 00:10"),
         ("0 */4 * * *", "Etc/UTC", "2026-09-15 03:50"),  # a little before the next of many runs in a day
     ],
 )

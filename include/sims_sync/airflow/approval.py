@@ -159,8 +159,11 @@ def lapse(run: Run, started_at: datetime, planned_at: datetime, now: datetime) -
     """When an approval lapses: before the next scheduled run, the end of the run's time, and the end of the plan's."""
     from croniter import croniter
 
-    next_run: datetime = croniter(run.school.cron, now.astimezone(ZoneInfo(run.school.timezone))).get_next(datetime)
-    end = min(next_run.astimezone(UTC), started_at + RUN_TIMEOUT, planned_at + PLAN_LIFETIME)
+    ends = [started_at + RUN_TIMEOUT, planned_at + PLAN_LIFETIME]
+    if run.school.cron:
+        next_run: datetime = croniter(run.school.cron, now.astimezone(ZoneInfo(run.school.timezone))).get_next(datetime)
+        ends.append(next_run.astimezone(UTC))
+    end = min(ends)
     left = max(end - now, timedelta(0))
     return now + left - min(_MARGIN, left / 10)
 

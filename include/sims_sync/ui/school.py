@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sims_sync.config import LIMITS, School
+from sims_sync.config import LIMITS, MANUAL, School
 from sims_sync.errors import PermanentFault
 from sims_sync.runs.mark import Mark
 from sims_sync.runs.state import SchoolState
@@ -83,7 +83,7 @@ def settings(school: School) -> list[Setting]:
         for name, field in sorted(fields.items(), key=lambda each: each[0].endswith("retention_days"))
         if name not in ("limits", "schedule")
     }
-    values["schedule"] = school.cron, school.schedule is not None
+    values["schedule"] = school.cron or MANUAL, school.schedule is not None
     derived = {"connection of SIMS": school.sims_connection, "connection of the directory": school.directory_connection}
     return [
         *(Setting(name, _text(value), own) for name, (value, own) in values.items()),
