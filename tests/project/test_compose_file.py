@@ -79,3 +79,15 @@ def test_secrets_reach_neither_git_nor_docker() -> None:
     allowed = [line for line in (PROJECT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
     assert allowed[0] == "*"  # nothing but what is named
     assert "!.env" not in allowed
+
+
+def test_every_setting_stands_in_the_guide_with_its_default() -> None:
+    settings = {(name, default) for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", TEXT)}
+    guide = (
+        (PROJECT / "docs" / "deploy.md")
+        .read_text()
+        .partition("<!-- settings -->")[2]
+        .partition("<!-- /settings -->")[0]
+    )
+    listed = re.findall(r"^\| `(\w+)` \| `(.+?)` \|", guide, flags=re.MULTILINE)
+    assert set(listed) == settings
