@@ -6,11 +6,11 @@ RUN mkdir -p /opt/airflow/config /opt/airflow/project /opt/airflow/sandbox && mk
 
 # Airflow itself is pinned in the same call, so nothing moves it.
 COPY --chown=airflow:0 requirements-server.txt /opt/airflow/project/
-RUN pip install --no-cache-dir --progress-bar off --require-hashes -r /opt/airflow/project/requirements-server.txt
+RUN pip install --no-cache-dir --quiet --require-hashes -r /opt/airflow/project/requirements-server.txt
 
 COPY --chown=airflow:0 pyproject.toml requirements.in README.md LICENSE /opt/airflow/project/
 COPY --chown=airflow:0 include /opt/airflow/project/include
-RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable /opt/airflow/project
+RUN pip install --no-cache-dir --quiet --no-deps --no-build-isolation --editable /opt/airflow/project
 
 COPY --chown=airflow:0 docker/airflow_local_settings.py /opt/airflow/config/
 COPY --chown=airflow:0 dags /opt/airflow/dags

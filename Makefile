@@ -60,7 +60,7 @@ env: ## secrets for docker-compose.yaml, once, into .env
 compose-demo: ## two nights of an invented school on Celery workers in Docker, left running (AIRFLOW_PORT=, MAIL_PORT=)
 	@test -e .env || $(MAKE) env
 	@echo "Building the image (some minutes at first)"
-	@$(DEMO) build airflow-init > .compose-build.log 2>&1 || { cat .compose-build.log; exit 1; }
+	@$(DEMO) build airflow-init
 	@$(DEMO) --profile sandbox up -d
 	@$(DEMO) run --rm sandbox-nights
 

@@ -49,7 +49,7 @@ class SmallSchool:
 
 
 SHARED = [SmallSchool(f"shared-{number:02}", number, range(101, 141)) for number in range(1, 11)]
-MANY = range(101, 161)
+MANY = range(101, 201)
 WORKER_KILLED = SmallSchool("worker-killed", 11, MANY, write_seconds=0.1)
 SCHEDULER_KILLED = SmallSchool("scheduler-killed", 12, MANY, write_seconds=0.1)
 DATABASE_DOWN = SmallSchool("database-down", 13, MANY, write_seconds=0.1, in_postgres=True)
