@@ -53,9 +53,10 @@ MANY = range(101, 201)
 WORKER_KILLED = SmallSchool("worker-killed", 11, MANY, write_seconds=0.1)
 SCHEDULER_KILLED = SmallSchool("scheduler-killed", 12, MANY, write_seconds=0.1)
 DATABASE_DOWN = SmallSchool("database-down", 13, MANY, write_seconds=0.1, in_postgres=True)
+REDIS_DOWN = SmallSchool("redis-down", 16, MANY, write_seconds=0.1)
 HELD = SmallSchool("held", 14, [*range(101, 113), 121], accounts=range(101, 121))
 REFUSED = SmallSchool("refused", 15, range(101, 103))
-SCHOOLS = [*SHARED, WORKER_KILLED, SCHEDULER_KILLED, DATABASE_DOWN, HELD, REFUSED]
+SCHOOLS = [*SHARED, WORKER_KILLED, SCHEDULER_KILLED, DATABASE_DOWN, REDIS_DOWN, HELD, REFUSED]
 
 
 def main() -> None:

@@ -58,8 +58,12 @@ roles = Table(
 def open_database(database: str | Path) -> Engine:
     """The engine of an SQLite file, or of a database URL of SQLAlchemy, with its tables."""
     url = str(database) if "://" in str(database) else f"sqlite:///{database}"
-    # pre_ping: a database server that was restarted gets new connections.
-    engine = create_engine(url, pool_pre_ping=True, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+    engine = create_engine(
+        url,
+        connect_args={"timeout": 30} if url.startswith("sqlite") else {},
+        pool_pre_ping=True,  # a database server that was restarted gets new connections
+        hide_parameters=True,  # errors quote no account
+    )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
