@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -100,6 +100,18 @@ class Processes:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what}: not within {timeout:.0f} s. The logs are in {self.logs}")
             time.sleep(0.2)
+
+    @contextlib.contextmanager
+    def halted(self) -> Iterator[None]:
+        """All processes stand still inside the block, and go on after it."""
+        groups = [process.pid for process in self._started.values()]
+        for group in groups:
+            _signal_group(group, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for group in groups:
+                _signal_group(group, signal.SIGCONT)
 
     def log(self, name: str) -> Path:
         """The log of a process: all that it printed."""

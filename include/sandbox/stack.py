@@ -7,12 +7,15 @@ processes. Airflow runs on SQLite with the LocalExecutor. Schedules are off, so 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
 import secrets
+import sqlite3
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +32,7 @@ Say = Callable[[str], None]
 _AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
 _DATABASE = "airflow-db"  # the name of the process that makes it
 _FLAGS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}  # its ports may be in use
+_HALTS = 500  # tries to halt Airflow while it does nothing
 _MINE = ("AIRFLOW", "SIMS_SYNC_")  # of the caller's environment, what must not get in
 
 _AIRFLOW_SETTINGS = {
@@ -163,6 +167,20 @@ class Stack:
         self._processes.start(name, [sys.executable, "-m", "airflow", command, *arguments], self.environment, ends=True)
         self._processes.finish(name)
 
+    @contextlib.contextmanager
+    def database_to_ourselves(self) -> Iterator[None]:
+        """Airflow stands still inside the block, with nothing of its database locked.
+
+        :raises TimeoutError: something of it is locked whenever Airflow is halted.
+        """
+        for _ in range(_HALTS):
+            with self._processes.halted():
+                if _is_free(self.folder / "airflow" / "airflow.db"):
+                    yield
+                    return
+            time.sleep(0.05)
+        raise TimeoutError(f"Airflow's database was locked {_HALTS} times.")
+
     def watch(self) -> None:
         """Go on until interrupted.
 
@@ -217,3 +235,14 @@ class Stack:
         }
         settings = {f"AIRFLOW__{name}": value for name, value in {**_AIRFLOW_SETTINGS, **own}.items()}
         return {"AIRFLOW_HOME": str(home), **settings}
+
+
+def _is_free(database: Path) -> bool:
+    """Whether nobody holds a lock of an SQLite file, not even one for reading."""
+    with contextlib.closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+        return True

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -25,6 +26,20 @@ def test_a_process_that_dies_is_named_with_the_end_of_its_log(tmp_path: Path) ->
 def test_what_takes_too_long_is_a_clear_error(tmp_path: Path) -> None:
     with Processes(tmp_path) as processes, pytest.raises(TimeoutError, match="The broker answers: not within 1 s"):
         processes.wait_until(lambda: False, "The broker answers", timeout=1)
+
+
+def test_halted_processes_stand_still_and_go_on(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        counting = "while True: print('tick', flush=True); __import__('time').sleep(0.01)"
+        processes.start("clock", [sys.executable, "-c", counting], os.environ)
+        log = processes.log("clock")
+        processes.wait_until(lambda: log.stat().st_size > 0, "it ticks")
+        with processes.halted():
+            time.sleep(0.1)  # until the signal has arrived
+            ticks = log.stat().st_size
+            time.sleep(0.3)
+            assert log.stat().st_size == ticks
+        processes.wait_until(lambda: log.stat().st_size > ticks, "it ticks again")
 
 
 PARENT_WITH_A_STUBBORN_CHILD = """
