@@ -12,7 +12,7 @@ from typing import Literal
 Stage = Literal["validate", "transform", "plan", "load"]
 
 FINDING_COLUMNS = ("person_id", "school_identifier", "stage", "code", "detail")
-"""``person_id`` Int64 (null where SIMS has none), ``school_identifier`` str (the admission number, nullable),
+"""``person_id`` str (null where SIMS has none), ``school_identifier`` str (the admission number, nullable),
 ``stage`` str, ``code`` str (a key of :data:`CODES`), ``detail`` str (null; for ``rejected_by_directory`` the SCIM
 error, scrubbed of values)."""
 

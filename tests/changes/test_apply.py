@@ -13,14 +13,16 @@ import requests
 from sandbox.directory import server
 from sims_sync.changes.apply import Result, apply_changes, replan_leaver, replan_student
 from sims_sync.changes.plan import Rules, make_plan
-from sims_sync.directory.accounts import account_table
-from sims_sync.directory.attributes import COLUMNS, EXTENSION
 from sims_sync.directory.discovery import discover
+from sims_sync.directory.mapping import STANDARD
+from sims_sync.directory.present import account_table
 from sims_sync.directory.session import scim_adapter
 from sims_sync.directory.writing import Directory
+from sims_sync.model.attributes import ATTRIBUTES, EXTENSION
 
-RULES = Rules(knows_extension=True)
-NO_EMAILS = pd.DataFrame({"person_id": pd.array([], "Int64"), "email": pd.array([], "str")})
+COLUMNS = [attribute.column for attribute in ATTRIBUTES]
+RULES = Rules()
+NO_EMAILS = pd.DataFrame({"person_id": pd.array([], "str"), "email": pd.array([], "str")})
 
 
 @pytest.fixture(params=[True, False], ids=["with ETags", "with a re-read"])
@@ -35,14 +37,14 @@ def directory(running: server.Running) -> Directory:
     session.mount("http://", scim_adapter())
     session.headers["Authorization"] = "Bearer token"
     capabilities = discover(session, running.url, connection_name="directory_green_abbey")
-    return Directory(session, running.url, capabilities, connection_name="directory_green_abbey")
+    return Directory(session, running.url, capabilities, STANDARD, connection_name="directory_green_abbey")
 
 
 def student(person_id: int, **values: Any) -> pd.DataFrame:
     """One student as the account should be."""
     row = {
         **dict.fromkeys(COLUMNS),
-        "person_id": person_id,
+        "person_id": str(person_id),
         "user_name": f"{person_id:06d}",
         "given_name": "Robin",
         "family_name": "Example",
@@ -53,7 +55,7 @@ def student(person_id: int, **values: Any) -> pd.DataFrame:
         **values,
     }
     texts = {column: "str" for column in COLUMNS if column != "free_school_meals"}
-    return pd.DataFrame([row]).astype({"person_id": "Int64", "free_school_meals": "boolean", **texts})
+    return pd.DataFrame([row]).astype({"person_id": "str", "free_school_meals": "boolean", **texts})
 
 
 def account(**values: Any) -> dict[str, Any]:
@@ -71,11 +73,11 @@ def account(**values: Any) -> dict[str, Any]:
 def write(directory: Directory, should: pd.DataFrame, between: Any = None) -> list[Result]:
     """Plan, let something happen in between, write."""
     roll = should[["person_id", "school_identifier"]]
-    plan = make_plan(should, account_table(directory.list_accounts()), roll, NO_EMAILS, RULES)
+    plan = make_plan(should, account_table(directory.list_accounts(), STANDARD), roll, NO_EMAILS, RULES)
     if between is not None:
         between()
-    students = apply_changes(directory, plan.for_students, replan_student(should, RULES), knows_extension=True)
-    leavers = apply_changes(directory, plan.for_leavers, replan_leaver(roll, NO_EMAILS, RULES), knows_extension=True)
+    students = apply_changes(directory, plan.for_students, replan_student(should, RULES))
+    leavers = apply_changes(directory, plan.for_leavers, replan_leaver(roll, NO_EMAILS, RULES))
     return [*students, *leavers]
 
 
@@ -128,7 +130,7 @@ def test_a_leaver_who_got_a_further_role_in_between_only_loses_the_student_role(
     account_id = running.put_user(leaver)
     staff = {**leaver, "id": account_id, "roles": [{"value": "student"}, {"value": "staff"}]}
     results = write(directory, student(101), lambda: running.put_user(staff))
-    assert [(each.person_id, each.result) for each in results] == [(101, "done"), (102, "done")]
+    assert [(each.person_id, each.result) for each in results] == [("101", "done"), ("102", "done")]
     user = next(each for each in running.users() if each["id"] == account_id)
     assert user["active"] is True
     assert user["roles"] == [{"value": "staff"}]

@@ -16,6 +16,7 @@ from sandbox.directory import server
 from sims_sync.changes.apply import Breaker, Replanned, Result, apply_changes
 from sims_sync.changes.change import Change
 from sims_sync.directory.discovery import discover
+from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.session import scim_adapter
 from sims_sync.directory.writing import Directory
 from sims_sync.errors import CredentialsRefused, TransientFault
@@ -24,7 +25,7 @@ JSON = {"Content-Type": "application/scim+json"}
 
 
 def result(how: Any, retry_after: float | None = None) -> Result:
-    return Result("create", 101, None, "a1", how, retry_after=retry_after)
+    return Result("create", "101", None, "a1", how, retry_after=retry_after)
 
 
 @given(st.lists(st.sampled_from(["done", "rejected", "failed"]), max_size=60))
@@ -65,15 +66,15 @@ def apply(proxy: Proxy, count: int, user_name: str | None = "user-{}") -> tuple[
     session.mount("http://", scim_adapter())
     session.headers["Authorization"] = "Bearer token"
     capabilities = discover(session, proxy.url, connection_name="directory_green_abbey")
-    directory = Directory(session, proxy.url, capabilities, connection_name="directory_green_abbey")
+    directory = Directory(session, proxy.url, capabilities, STANDARD, connection_name="directory_green_abbey")
     changes = [
-        Change("create", n, None, None, None, "", {"userName": user_name and user_name.format(n)})
+        Change("create", str(n), None, None, None, "", {"userName": user_name and user_name.format(n)})
         for n in range(101, 101 + count)
     ]
     proxy.seen.clear()
     results: list[Result] = []
     try:
-        results.extend(apply_changes(directory, changes, lambda *_: Replanned(), knows_extension=True))
+        results.extend(apply_changes(directory, changes, lambda *_: Replanned()))
     except Exception as error:
         return results, error
     return results, None

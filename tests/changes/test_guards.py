@@ -15,16 +15,21 @@ from sims_sync.changes.change import Change
 from sims_sync.changes.guards import Measure, allowed, measure, reasons_to_hold, rejected_records
 from sims_sync.changes.plan import Plan
 from sims_sync.config import LIMITS, Limit
-from sims_sync.directory.accounts import account_table
-from sims_sync.directory.attributes import EXTENSION
+from sims_sync.directory.mapping import STANDARD
+from sims_sync.directory.present import account_table
 from sims_sync.findings import FINDING_COLUMNS
+from sims_sync.model.attributes import EXTENSION
 
 SIZES = (0, 1, 20, 99, 2000)
 
 
 def findings(*codes: str) -> pd.DataFrame:
-    rows = [(101 + n, None, "plan", code, None) for n, code in enumerate(codes)]
-    return pd.DataFrame(rows, columns=list(FINDING_COLUMNS)).astype({"person_id": "Int64"})
+    rows = [(str(101 + n), None, "plan", code, None) for n, code in enumerate(codes)]
+    return pd.DataFrame(rows, columns=list(FINDING_COLUMNS)).astype({"person_id": "str"})
+
+
+def people(first: int, beyond: int) -> list[str]:
+    return [str(n) for n in range(first, beyond)]
 
 
 def accounts(active: int, inactive: int = 0, **values: Any) -> pd.DataFrame:
@@ -41,13 +46,14 @@ def accounts(active: int, inactive: int = 0, **values: Any) -> pd.DataFrame:
                 **values,
             }
             for n in range(1, active + inactive + 1)
-        ]
+        ],
+        STANDARD,
     )
 
 
 def change(kind: Any, number: int, **values: Any) -> Change:
     account_id = None if kind == "create" else f"a{number}"
-    return Change(kind, number, None, account_id, None, "", values)
+    return Change(kind, str(number), None, account_id, None, "", values)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Night:
 
     changes: list[Change] = field(default_factory=list)
     accounts: pd.DataFrame = field(default_factory=lambda: accounts(0))
-    unchanged: list[int] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
     extracted: int = 0
     rejected_now: dict[str, int] = field(default_factory=dict)
     rejected_before: dict[str, int] = field(default_factory=dict)
@@ -99,7 +105,7 @@ def leaving_over_a_week(count: int, of: int) -> Night:
 
 def clearing(count: int, of: int) -> Night:
     cleared = [change("update", n, **{'phoneNumbers[type eq "home"]': None}) for n in range(1, count + 1)]
-    return Night(cleared, accounts(of), unchanged=list(range(count + 1, of + 1)))
+    return Night(cleared, accounts(of), unchanged=people(count + 1, of + 1))
 
 
 def creating(count: int, of: int) -> Night:
@@ -229,7 +235,7 @@ LOSSES: dict[str, tuple[dict[str, Any], bool]] = {
 @pytest.mark.parametrize("loss", LOSSES)
 def test_what_counts_as_lost(loss: str) -> None:
     values, lost = LOSSES[loss]
-    night = Night([change("update", n, **values) for n in range(1, 12)], accounts(100), unchanged=list(range(12, 101)))
+    night = Night([change("update", n, **values) for n in range(1, 12)], accounts(100), unchanged=people(12, 101))
     assert ("clear" in night.over()) == lost
 
 
@@ -242,7 +248,7 @@ def test_free_school_meals_that_were_false_are_not_lost() -> None:
 def test_losses_are_measured_for_each_attribute_alone() -> None:
     first = [change("update", n, **{'phoneNumbers[type eq "home"]': None}) for n in range(1, 7)]
     others = [change("update", n, **{MEALS: False}) for n in range(7, 13)]
-    night = Night([*first, *others], accounts(100), unchanged=list(range(13, 101)))
+    night = Night([*first, *others], accounts(100), unchanged=people(13, 101))
     assert night.over() == set()
     assert {(each.attribute, each.count, each.base) for each in night.measured() if each.limit == "clear"} == {
         ('phoneNumbers[type eq "home"]', 6, 100),
@@ -253,8 +259,8 @@ def test_losses_are_measured_for_each_attribute_alone() -> None:
 def test_losses_are_measured_against_the_accounts_that_have_the_value() -> None:
     few = [change("update", n, **{MEALS: False}) for n in range(1, 7)]
     having = [{"id": f"a{n}", "externalId": str(n), EXTENSION: {MEALS: n <= 10}} for n in range(1, 101)]
-    table = account_table([{**each, "roles": [{"value": "student"}]} for each in having])
-    assert Night(few, table, unchanged=list(range(7, 101))).over() == {"clear"}
+    table = account_table([{**each, "roles": [{"value": "student"}]} for each in having], STANDARD)
+    assert Night(few, table, unchanged=people(7, 101)).over() == {"clear"}
 
 
 @pytest.mark.parametrize(("mismatches", "held"), [(3, False), (4, True)])
@@ -283,5 +289,5 @@ def test_rejected_records_are_people_and_the_number_of_those_without_a_person_id
             (pd.NA, "004605", "validate", "no_person_id", None),
         ],
         columns=list(FINDING_COLUMNS),
-    ).astype({"person_id": "Int64"})
+    ).astype({"person_id": "str"})
     assert rejected_records(found) == {"101": 1, "102": 1, "none": 2}

@@ -12,6 +12,7 @@ from typing import Any
 import requests
 
 from sims_sync.directory.discovery import Capabilities
+from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.session import scim_adapter
 from sims_sync.directory.writing import Directory
 
@@ -88,4 +89,4 @@ def session() -> requests.Session:
 
 def directory_at(url: str, capabilities: Capabilities = ETAGS) -> Directory:
     """A client of the directory at a base URL."""
-    return Directory(session(), url, capabilities, connection_name=NAME)
+    return Directory(session(), url, capabilities, STANDARD, connection_name=NAME)

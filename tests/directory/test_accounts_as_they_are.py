@@ -7,13 +7,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sims_sync.directory.accounts import account_table, is_active
-from sims_sync.directory.attributes import COLUMNS, EXTENSION
+from sims_sync.directory.mapping import STANDARD, is_active
+from sims_sync.directory.present import account_table
+from sims_sync.model.attributes import ATTRIBUTES, EXTENSION
+
+COLUMNS = [attribute.column for attribute in ATTRIBUTES]
 
 
 def table_of(**account: Any) -> dict[str, Any]:
     """The account's row."""
-    return dict(account_table([{"id": "a1", **account}]).iloc[0])
+    return dict(account_table([{"id": "a1", **account}], STANDARD).iloc[0])
 
 
 @pytest.mark.parametrize("flag", [False, "False", "false", "FALSE"])
@@ -30,18 +33,18 @@ def test_an_account_that_does_not_say_so_is_active(account: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("external_id", "person"),
     [
-        ("101", 101),
-        ("0101", 101),
-        (" 101 ", 101),
-        (101, 101),
+        ("101", "101"),
+        ("0101", "101"),
+        (" 101 ", "101"),
+        (101, "101"),
         ("AD-7F3", None),
         ("", None),
         (None, None),
         ("1.5", None),
     ],
 )
-def test_an_account_links_to_the_person_whose_number_it_holds(external_id: Any, person: int | None) -> None:
-    linked = account_table([{"id": "a1", "externalId": external_id}])["linked_person_id"]
+def test_an_account_links_to_the_person_whose_number_it_holds(external_id: Any, person: str | None) -> None:
+    linked = account_table([{"id": "a1", "externalId": external_id}], STANDARD)["linked_person_id"]
     assert linked.dropna().tolist() == ([] if person is None else [person])
 
 
@@ -61,7 +64,7 @@ def test_of_several_values_of_one_type_the_first_is_ours_and_other_types_are_not
 
 
 def test_an_account_with_nothing_in_it_has_no_value() -> None:
-    table = account_table([{"id": "a1", "name": None, "emails": None, EXTENSION: None}])
+    table = account_table([{"id": "a1", "name": None, "emails": None, EXTENSION: None}], STANDARD)
     assert table[[name for name in COLUMNS if name != "sen_information"]].isna().all(axis=None)
     assert table["sen_information"].tolist() == ["[]"]
 

@@ -19,10 +19,10 @@ from scripted_directory import (
     session,
 )
 
-from sims_sync.directory.attributes import EXTENSION
 from sims_sync.directory.discovery import Capabilities, discover
 from sims_sync.directory.writing import AccountChange, Create, Directory, Write
 from sims_sync.errors import PermanentFault, PermissionMissing, UnexpectedAnswer
+from sims_sync.model.attributes import EXTENSION
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 BULK = Capabilities(**{**ETAGS.__dict__, "bulk": (100, 10**6)})

@@ -14,6 +14,7 @@ from scripted_directory import NAME, Answer, ScriptedDirectory, directory_at, sc
 from sandbox.directory import server
 from sims_sync.directory.discovery import Capabilities, discover
 from sims_sync.directory.listing import list_accounts
+from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.writing import AccountChange, Create
 from sims_sync.errors import (
     CredentialsRefused,
@@ -144,4 +145,4 @@ def test_a_bulk_request_that_is_too_large_is_halved(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", [{}, {"totalResults": "x"}, {"totalResults": 1, "Resources": [{"userName": "u"}]}])
 def test_what_is_no_list_is_refused(answer: dict[str, Any]) -> None:
     with pytest.raises(UnexpectedAnswer):
-        list_accounts(lambda _: answer, filtered=True, sorted_by_id=False)
+        list_accounts(lambda _: answer, STANDARD, filtered=True, sorted_by_id=False)

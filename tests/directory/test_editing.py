@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.directory import server
-from sims_sync.directory.accounts import account_table, managed
-from sims_sync.directory.attributes import EXTENSION
 from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations
+from sims_sync.directory.mapping import STANDARD
+from sims_sync.directory.present import account_table
+from sims_sync.model.attributes import EXTENSION
 
 VALUE = st.sampled_from(["A", "B", "C", "a@example.org", "b@example.org"])
 
@@ -72,7 +73,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Runni
 
 def comparable(account: dict[str, Any]) -> dict[str, Any]:
     """What the sync manages of an account, where the order within an attribute does not count."""
-    document = {name: value for name, value in managed(account).items() if value not in ([], {}, None)}
+    document = {name: value for name, value in STANDARD.managed(account).items() if value not in ([], {}, None)}
     return {
         name: sorted(value, key=lambda each: json.dumps(each, sort_keys=True)) if isinstance(value, list) else value
         for name, value in document.items()
@@ -90,19 +91,19 @@ def test_patch_operations_do_on_a_real_server_what_a_put_of_the_merged_account_d
     ids = [directory.put_user({**account, "userName": name}) for name in names]
     before = requests.get(f"{users}/{ids[0]}", headers=headers, timeout=10).json()
 
-    operations = patch_operations(before, values)
+    operations = patch_operations(before, values, STANDARD)
     if operations:
         body = {"schemas": [PATCH_SCHEMA], "Operations": operations}
         answer = requests.patch(f"{users}/{ids[0]}", json=body, headers=headers, timeout=10)
         assert answer.ok, answer.text
-    whole = merged({**before, "id": ids[1], "userName": names[1]}, values)
+    whole = merged({**before, "id": ids[1], "userName": names[1]}, values, STANDARD)
     answer = requests.put(f"{users}/{ids[1]}", json=whole, headers=headers, timeout=10)
     assert answer.ok, answer.text
 
     patched, replaced = (requests.get(f"{users}/{each}", headers=headers, timeout=10).json() for each in ids)
     same = {"id": "", "userName": ""}
     assert comparable({**patched, **same}) == comparable({**replaced, **same})
-    assert patch_operations(patched, values) == [], "written again, nothing is sent"
+    assert patch_operations(patched, values, STANDARD) == [], "written again, nothing is sent"
     for name, kinds in {"emails": ("home", "work"), "phoneNumbers": ("mobile",), "addresses": ("home",)}.items():
         others = [each for each in account.get(name, []) if each.get("type") not in (*kinds, None)]
         assert all(any(other.items() <= each.items() for each in patched.get(name, [])) for other in others)
@@ -110,9 +111,9 @@ def test_patch_operations_do_on_a_real_server_what_a_put_of_the_merged_account_d
 
 def test_person_ids_compare_as_integers_and_a_missing_active_means_active() -> None:
     ids = ["0101", " 7 ", "abc", "", None, "1.5", "-3", "99999999999999999999"]
-    table = account_table([{"id": str(number), "externalId": each} for number, each in enumerate(ids)])
-    assert table["linked_person_id"].tolist()[:2] == [101, 7]
+    table = account_table([{"id": str(number), "externalId": each} for number, each in enumerate(ids)], STANDARD)
+    assert table["linked_person_id"].tolist()[:2] == ["101", "7"]
     assert table["linked_person_id"].isna().tolist()[2:] == [True] * 6
     assert table["active"].all()
     assert not table["is_student"].any()
-    assert account_table([]).empty
+    assert account_table([], STANDARD).empty

@@ -27,12 +27,14 @@ from scim2_server.utils import (
     load_default_service_provider_config,
 )
 
-from sims_sync.directory.accounts import ADDRESS_PARTS, account_table, managed
-from sims_sync.directory.attributes import EXTENSION
 from sims_sync.directory.discovery import Capabilities, discover
 from sims_sync.directory.editing import PATCH_SCHEMA, USER_SCHEMA, merged, new_account, patch_operations
+from sims_sync.directory.mapping import STANDARD
+from sims_sync.directory.present import account_table
 from sims_sync.directory.session import scim_adapter
 from sims_sync.directory.writing import AccountChange, Create, Directory
+from sims_sync.model.attributes import EXTENSION
+from sims_sync.model.kinds import ADDRESS
 
 NAME = "directory_green_abbey"
 NUMBERS = itertools.count()
@@ -88,7 +90,7 @@ def open_directory(url: str, **otherwise: Any) -> Directory:
     session = requests.Session()
     session.mount("http://", scim_adapter())
     found = discover(session, url, connection_name=NAME)
-    return Directory(session, url, Capabilities(**{**found.__dict__, **otherwise}), connection_name=NAME)
+    return Directory(session, url, Capabilities(**{**found.__dict__, **otherwise}), STANDARD, connection_name=NAME)
 
 
 VALUE = st.sampled_from(["A", "B", "a@example.org"])
@@ -164,7 +166,7 @@ def settled(account: dict[str, Any]) -> dict[str, Any]:
             return sorted(map(bare, value), key=lambda each: json.dumps(each, sort_keys=True))
         return value
 
-    document = bare({**managed(account), "active": account.get("active")})
+    document = bare({**STANDARD.managed(account), "active": account.get("active")})
     return {name: value for name, value in document.items() if name not in ("id", "userName")}
 
 
@@ -180,17 +182,17 @@ def test_patch_and_put_write_the_same_and_leave_what_others_keep(
     ]
     assert all(each.status_code == 201 for each in both), both[0].text
     before, other = (each.json() for each in both)
-    operations = patch_operations(copy.deepcopy(before), values)
+    operations = patch_operations(copy.deepcopy(before), values, STANDARD)
     if operations:
         body = {"schemas": [PATCH_SCHEMA], "Operations": operations}
         answer = http.patch(f"{users}/{before['id']}", json=body)
         assert answer.ok, (operations, answer.text)
-    answer = http.put(f"{users}/{other['id']}", json=merged(other, values))
+    answer = http.put(f"{users}/{other['id']}", json=merged(other, values, STANDARD))
     assert answer.ok, answer.text
     patched, replaced = (http.get(f"{users}/{each['id']}").json() for each in (before, other))
 
     assert settled(patched) == settled(replaced)
-    assert patch_operations(patched, values) == [], "written again, nothing is sent"
+    assert patch_operations(patched, values, STANDARD) == [], "written again, nothing is sent"
     assert holds(patched, values)
     assert patched.get("nickName") == before.get("nickName")
     for name, ours in {"emails": ("home", "work"), "phoneNumbers": ("home", "mobile"), "addresses": ("home",)}.items():
@@ -200,7 +202,7 @@ def test_patch_and_put_write_the_same_and_leave_what_others_keep(
 
 def holds(account: dict[str, Any], values: dict[str, Any]) -> bool:
     """Whether the table of accounts shows the values that were written."""
-    row = account_table([account]).iloc[0]
+    row = account_table([account], STANDARD).iloc[0]
     columns = {
         "name.givenName": "given_name",
         'emails[type eq "home"]': "home_email",
@@ -214,20 +216,20 @@ def holds(account: dict[str, Any], values: dict[str, Any]) -> bool:
             shown = None if row[column] != row[column] or row[column] is None else row[column]
             wanted = values[name]
             if isinstance(wanted, dict):
-                shown, wanted = json.loads(shown), {part: wanted[part] for part in ADDRESS_PARTS if part in wanted}
+                shown, wanted = json.loads(shown), {part: wanted[part] for part in ADDRESS.parts if part in wanted}
             assert shown == wanted, name
     return True
 
 
 def test_a_typeless_address_with_an_old_part_is_no_twin_of_ours() -> None:
     old = {"locality": "Ambridge", "country": "GB"}
-    after = merged({"addresses": [old]}, {'addresses[type eq "home"]': {"locality": "Ambridge"}})
+    after = merged({"addresses": [old]}, {'addresses[type eq "home"]': {"locality": "Ambridge"}}, STANDARD)
     assert after["addresses"] == [old, {"type": "home", "locality": "Ambridge"}]
 
 
 def test_a_twin_without_a_type_hands_on_that_it_is_primary() -> None:
     account = {"emails": [{"type": "Home", "value": "a@example.org"}, {"value": "b@example.org", "primary": True}]}
-    after = merged(account, {'emails[type eq "home"]': "b@example.org"})
+    after = merged(account, {'emails[type eq "home"]': "b@example.org"}, STANDARD)
     assert after["emails"] == [{"type": "Home", "value": "b@example.org", "primary": True}]
 
 
@@ -235,14 +237,14 @@ def test_attributes_that_a_server_sends_as_null_are_blank() -> None:
     nulls = dict.fromkeys(["name", "emails", "roles", "addresses", "phoneNumbers", "active", "externalId", EXTENSION])
     account = {"id": "a1", "userName": "robin", "meta": None, **nulls}
     values = {"name.givenName": "Robin", "gender": "Male", "roles": "add", 'emails[type eq "home"]': "r@example.org"}
-    after = merged(account, values)
+    after = merged(account, values, STANDARD)
     assert (after["name"], after[EXTENSION], after["roles"]) == (
         {"givenName": "Robin"},
         {"gender": "Male"},
         [{"value": "student"}],
     )
-    assert len(patch_operations(account, values)) == 4
-    row = account_table([account]).iloc[0]
+    assert len(patch_operations(account, values, STANDARD)) == 4
+    row = account_table([account], STANDARD).iloc[0]
     assert (bool(row["active"]), bool(row["is_student"]), row["roles"]) == (True, False, [])
 
 
@@ -261,7 +263,7 @@ def test_accounts_are_written_whatever_the_directory_offers(empty: str, features
     directory = open_directory(empty, **FEATURES[features])
     people = range(2400, 2425)
     creations = [
-        Create(str(each), new_account(each, {"userName": f"renée-{each}", "name.givenName": "Robin"}))
+        Create(str(each), new_account(str(each), {"userName": f"renée-{each}", "name.givenName": "Robin"}, STANDARD))
         for each in people
     ]
     assert {each.status for each in directory.write(creations)} == {"created"}
@@ -269,7 +271,7 @@ def test_accounts_are_written_whatever_the_directory_offers(empty: str, features
 
     seen = {int(each["externalId"]): each for each in directory.list_accounts()}
     assert sorted(seen) == list(people)
-    table = account_table([seen[each] for each in people])
+    table = account_table([seen[each] for each in people], STANDARD)
     changes = [
         AccountChange(str(row.linked_person_id), row.account_id, row.version, json.loads(row.resource), values)
         for row in table.itertuples()

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sims_sync.directory.listing import list_accounts
+from sims_sync.directory.mapping import STANDARD
 from sims_sync.errors import TransientFault
 
 Between = Callable[[list[str]], object]
@@ -52,7 +53,7 @@ class Listed:
 
 
 def listed(directory: Listed) -> list[str]:
-    return [each["id"] for each in list_accounts(directory.search, filtered=False, sorted_by_id=True)]
+    return [each["id"] for each in list_accounts(directory.search, STANDARD, filtered=False, sorted_by_id=True)]
 
 
 def one_leaves_and_one_comes(ids: list[str]) -> None:
@@ -92,7 +93,9 @@ def test_a_total_that_lies_is_never_taken_for_the_whole_list(page_size: int, tot
 def test_a_server_that_always_gives_the_first_page_is_not_asked_for_ever() -> None:
     directory = Listed(list("abcd"), 2)
     with pytest.raises(TransientFault, match="does not add up"):
-        list_accounts(lambda query: directory.search({**query, "startIndex": 1}), filtered=False, sorted_by_id=True)
+        list_accounts(
+            lambda query: directory.search({**query, "startIndex": 1}), STANDARD, filtered=False, sorted_by_id=True
+        )
     assert directory.asked < 20
 
 

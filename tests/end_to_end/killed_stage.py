@@ -32,7 +32,7 @@ _PROCESSES.set_forkserver_preload(  # all that a stage imports, so that a proces
         "sims_sync.airflow.approval",
         "sims_sync.airflow.planning",
         "sims_sync.directory.discovery",
-        "sims_sync.sims.client",
+        "sims_sync.sources.sims.client",
     ]
 )
 

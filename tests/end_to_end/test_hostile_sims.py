@@ -31,8 +31,8 @@ from sims_calls import VALUES, Call, Trap, put_a_student, spoil, trap
 from sims_sync.airflow import settings
 from sims_sync.errors import SyncError
 from sims_sync.runs.stages import RunFiles
-from sims_sync.sims.client import SimsClient
-from sims_sync.sims.documents import OPERATIONS, SCHOOL
+from sims_sync.sources.sims.client import SimsClient
+from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL
 
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Night

@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+import pandas as pd
 import pytest
 import yaml
 
+from sims_sync.changes.on_roll import findings
 from sims_sync.changes.plan import Rules, make_plan
-from sims_sync.directory.accounts import account_table
-from sims_sync.sims.documents import OPERATIONS
-from sims_sync.sims.reader import read_document
-from sims_sync.students.accounts import accounts_as_they_should_be
+from sims_sync.directory.mapping import AccountMapping
+from sims_sync.directory.present import account_table
+from sims_sync.sources.sims.operations import OPERATIONS
+from sims_sync.sources.sims.reader import read_document
+from sims_sync.sources.sims.sims_source import Sims
+from sims_sync.sources.source import owed
+from sims_sync.students.identity import match_genders
 from sims_sync.students.validation import validate
+from sims_sync.students.wanted import accounts_as_they_should_be
 
 FEATURES = sorted((Path(__file__).parent / "features").glob("*.yaml"))
 
@@ -37,41 +43,49 @@ def test_the_plan_of_this_school_is(path: Path, request: pytest.FixtureRequest) 
 def planned(golden: dict[str, Any]) -> dict[str, Any]:
     """Take a golden file's school through all pure stages."""
     options = golden.get("options", {})
-    tables = {
-        operation.table: read_document(operation, document(operation, golden["documents"].get(operation.name, [])))
-        for operation in OPERATIONS
-    }
+    mapping = AccountMapping(extension=options.get("extension", True))
+    tables = owed(
+        {
+            operation.table: read_document(operation, document(operation, golden["documents"].get(operation.name, [])))
+            for operation in OPERATIONS
+        },
+        Sims.key,
+    )
     validation = validate(tables)
     transformation = accounts_as_they_should_be(
         validation.students,
         tables,
         effective_date=date(2026, 11, 23),
         username_policy=options.get("username", "admission_number"),
-        genders=options.get("genders", ["Male", "Female"]),
     )
+    wanted, unmatched = match_genders(transformation.accounts, options.get("genders", ["Male", "Female"]))
     plan = make_plan(
-        transformation.accounts,
-        account_table(golden.get("accounts", [])),
+        wanted,
+        account_table(golden.get("accounts", []), mapping),
         validation.roll,
         validation.roll_emails,
         Rules(
-            knows_extension=options.get("extension", True),
+            mapping,
             disable_unlinked=options.get("disable_unlinked", True),
             ignored_roles=options.get("ignored_roles", ["user"]),
         ),
     )
-    found = [validation.findings, transformation.findings, plan.findings]
+    found = [validation.findings, transformation.findings, plan.findings, findings(unmatched, "gender_unknown")]
     return {
         "plan": [
             {
                 key: value
                 for key, value in change.as_document().items()
-                if key not in ("account", "school_identifier") and value is not None
+                if key not in ("account", "attributes", "school_identifier") and value is not None
             }
             for change in plan.changes
         ],
-        "unchanged": plan.unchanged,
-        "findings": sorted(f"{row.code}: {row.person_id}" for frame in found for row in frame.itertuples(index=False)),
+        "unchanged": plan.as_document()["unchanged"],
+        "findings": sorted(
+            f"{row.code}: {'nobody' if pd.isna(row.person_id) else row.person_id}"
+            for frame in found
+            for row in frame.itertuples(index=False)
+        ),
     }
 
 

@@ -39,7 +39,7 @@ FACTS = RunFacts(
 
 
 def findings(*rows: tuple[int | None, str | None, str, str, str | None]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=list(FINDING_COLUMNS)).astype({"person_id": "Int64"})
+    return pd.DataFrame(list(rows), columns=list(FINDING_COLUMNS)).astype({"person_id": "str"})
 
 
 def results(**done: dict[str, int]) -> pd.DataFrame:
@@ -95,8 +95,8 @@ def test_those_who_validated_in_a_run_that_came_to_no_plan_have_failed() -> None
 
 def test_each_rejected_record_is_listed_with_reason_and_what_to_correct_and_since_when() -> None:
     found = findings(
-        (2447, "004604", "validate", "no_surname", None),
-        (2448, None, "load", "rejected_by_directory", "invalidValue: *** is too long"),
+        ("2447", "004604", "validate", "no_surname", None),
+        ("2448", None, "load", "rejected_by_directory", "invalidValue: *** is too long"),
         (2449, "004605", "validate", "no_primary_email", None),
     )
     since = failing_since(found, {"2447:no_surname": "2026-11-20", "9999:no_email": "2026-11-01"}, TODAY)
@@ -133,7 +133,7 @@ def test_the_sync_report_holds_what_its_schema_declares_and_no_more() -> None:
     counts = dict.fromkeys(
         ("extracted", "rejected", "warnings", "created", "updated", "unchanged", "enabled", "disabled", "failed"), 1
     )
-    found = findings((1, "004604", "validate", "no_email", None), (None, None, "validate", "no_person_id", None))
+    found = findings(("1", "004604", "validate", "no_email", None), (None, None, "validate", "no_person_id", None))
     document = sync_report(build_report(FACTS, counts, found, {}))
     declared = {attribute["name"]: attribute for attribute in SYNC_REPORT_SCHEMA["attributes"]}
     assert set(document) <= set(declared)

@@ -15,7 +15,7 @@ from sims_sync.runs.store import run_folder
 
 TABLE = pd.DataFrame(
     {
-        "person_id": pd.array([1, None], dtype="Int64"),
+        "person_id": pd.array(["1", None], dtype="str"),
         "forename": pd.array([None, None], dtype="str"),
         "keep": [["gender"], []],
     }

@@ -10,20 +10,33 @@ from typing import Any
 import pandas as pd
 from invented_tables import Row, sims_tables
 
+from sims_sync.changes.on_roll import findings
 from sims_sync.findings import CODES
-from sims_sync.students.accounts import ACCOUNT_COLUMNS, Transformation, accounts_as_they_should_be
+from sims_sync.model.attributes import ATTRIBUTES
+from sims_sync.students.identity import match_genders
 from sims_sync.students.validation import validate
+from sims_sync.students.wanted import Transformation, accounts_as_they_should_be
 
 TODAY = date(2026, 11, 23)
 GENDERS = ["Male", "Female"]
+COLUMNS = [attribute.column for attribute in ATTRIBUTES]
 
 
 def transform(
     policy: Any = "admission_number", genders: Sequence[str] | None = GENDERS, **rows: Sequence[Row]
 ) -> Transformation:
     tables = sims_tables(**rows)
-    return accounts_as_they_should_be(
-        validate(tables).students, tables, effective_date=TODAY, username_policy=policy, genders=genders
+    made = accounts_as_they_should_be(validate(tables).students, tables, effective_date=TODAY, username_policy=policy)
+    return with_genders(made, genders)
+
+
+def with_genders(made: Transformation, genders: Sequence[str] | None) -> Transformation:
+    """With the genders of a directory, as they are matched when the plan is made."""
+    accounts, unmatched = match_genders(made.accounts, genders)
+    return Transformation(
+        accounts,
+        pd.concat([made.findings, findings(unmatched, "gender_unknown")], ignore_index=True),
+        made.choices,
     )
 
 
@@ -31,9 +44,9 @@ class Ada:
     """Ada's account and what is said of it."""
 
     def __init__(self, transformation: Transformation) -> None:
-        assert transformation.accounts["person_id"].tolist() == [2447]
+        assert transformation.accounts["person_id"].tolist() == ["2447"]
         account = transformation.accounts.iloc[0]
-        self.values = {column: None if pd.isna(account[column]) else account[column] for column in ACCOUNT_COLUMNS}
+        self.values = {column: None if pd.isna(account[column]) else account[column] for column in COLUMNS}
         self.keep = list(account["keep"])
         self.user_name_from_email = bool(account["user_name_from_email"])
         self.warnings = sorted(transformation.findings["code"])

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from sims_sync.model.person import NUMBER
+from sims_sync.sources.source import owed
+
 COLUMNS = {
     "students": ("person_id", "forename", "surname", "gender", "date_of_birth", "admission_number"),
     "addresses": (
@@ -49,12 +52,13 @@ ADAS_EMAIL: Row = {
 def sims_tables(**rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
     """The seven tables; without further words the student Ada with one Primary email of type H."""
     given: dict[str, Sequence[Row]] = {"students": [ADA], "emails": [ADAS_EMAIL], **rows}
-    return {
+    tables = {
         name: pd.DataFrame(
             [{column: row.get(column) for column in columns} for row in given.get(name, ())], columns=list(columns)
         ).astype("str")
         for name, columns in COLUMNS.items()
     }
+    return owed(tables, NUMBER)
 
 
 def of_ada(*rows: Row) -> list[Row]:

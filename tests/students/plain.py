@@ -17,9 +17,9 @@ def text(row: Row, column: str) -> str | None:
     return (row.get(column) or "").strip() or None
 
 
-def person_id(row: Row) -> int | None:
+def person_id(row: Row) -> str | None:
     value = text(row, "person_id")
-    return int(value) if value and re.fullmatch(r"[+-]?[0-9]+", value) else None
+    return str(int(value)) if value and re.fullmatch(r"[0-9]+", value) else None
 
 
 def flag(row: Row, column: str) -> bool:
@@ -61,9 +61,9 @@ def covers(row: Row, today: date) -> bool:
     return (start is None or start <= today) and (end is None or end >= today)
 
 
-def rejections(students: Rows, emails: Rows) -> list[tuple[int | None, str]]:
+def rejections(students: Rows, emails: Rows) -> list[tuple[str | None, str]]:
     """Person ID and code of every rejection, a person and code once."""
-    found: list[tuple[int | None, str]] = []
+    found: list[tuple[str | None, str]] = []
     ids = [person_id(student) for student in students]
     for student in students:
         own = person_id(student)

@@ -5,20 +5,17 @@ from __future__ import annotations
 import io
 
 import pandas as pd
-from adas_account import ada, transform
+from adas_account import COLUMNS, ada, transform
 from invented_tables import ADA, ADAS_EMAIL, email, of_ada, period
 from pandas.testing import assert_frame_equal
 
-from sims_sync.directory.attributes import COLUMNS
 from sims_sync.findings import FINDING_COLUMNS
-from sims_sync.students.accounts import ACCOUNT_COLUMNS
 
 
 def test_the_columns_of_an_account_are_those_of_the_directorys_attributes() -> None:
-    assert ACCOUNT_COLUMNS == COLUMNS
     accounts = transform().accounts
     assert accounts.columns.tolist() == ["person_id", *COLUMNS, "keep", "user_name_from_email"]
-    assert str(accounts["person_id"].dtype) == "Int64"
+    assert str(accounts["person_id"].dtype) == "str"
     assert str(accounts["free_school_meals"].dtype) == "boolean"
     assert {str(accounts[column].dtype) for column in COLUMNS if column != "free_school_meals"} == {"str"}
 
@@ -49,7 +46,7 @@ def test_a_student_of_whom_sims_has_nothing_else_gets_blank_values() -> None:
 def test_accounts_come_in_order_of_person_id_whatever_the_order_of_the_roll() -> None:
     students = [{**ADA, "person_id": each} for each in ("10", "9", "0011")]
     emails = [{**ADAS_EMAIL, "person_id": each} for each in ("9", "10", "11")]
-    assert transform(students=students, emails=emails).accounts["person_id"].tolist() == [9, 10, 11]
+    assert transform(students=students, emails=emails).accounts["person_id"].tolist() == ["9", "10", "11"]
 
 
 def test_people_who_are_not_students_get_no_account_no_warning_and_no_choice() -> None:
@@ -59,10 +56,10 @@ def test_people_who_are_not_students_get_no_account_no_warning_and_no_choice() -
         telephones=[{**parent, "number": "01632 960001", "primary": "T"}] * 2,
         free_meals=[{"person_id": "77", "start_date": "nonsense"}],
     )
-    assert transformation.accounts["person_id"].tolist() == [2447]
+    assert transformation.accounts["person_id"].tolist() == ["2447"]
     assert transformation.findings.empty
     assert transformation.findings.columns.tolist() == list(FINDING_COLUMNS)
-    assert set(transformation.choices["person_id"]) == {2447}
+    assert set(transformation.choices["person_id"]) == {"2447"}
 
 
 def test_a_roll_of_nobody_gives_no_accounts() -> None:
@@ -89,7 +86,7 @@ def test_a_warning_is_given_once_for_a_person_with_the_admission_number_and_with
         sen_provisions=of_ada(period("nonsense")),
     )
     assert transformation.findings.drop(columns="detail").to_dict("records") == [
-        {"person_id": 2447, "school_identifier": "004604", "stage": "transform", "code": "invalid_date"}
+        {"person_id": "2447", "school_identifier": "004604", "stage": "transform", "code": "invalid_date"}
     ]
     assert transformation.findings["detail"].isna().all()
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from adas_account import COLUMNS, with_genders
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_tables import Row, sims_tables
 from plain import PlainAccount, person_id, rejections
 
-from sims_sync.students.accounts import ACCOUNT_COLUMNS, accounts_as_they_should_be
 from sims_sync.students.validation import validate
+from sims_sync.students.wanted import accounts_as_they_should_be
 
 TODAY = date(2026, 11, 23)
 
@@ -112,9 +113,7 @@ def test_the_records_that_are_rejected_are_those_of_the_plain_version(seed: int,
     school = generated_school(seed, size)
     validation = validate(sims_tables(**school))
     expected = rejections(school["students"], school["emails"])
-    found = [
-        (None if pd.isna(row.person_id) else int(row.person_id), row.code) for row in validation.findings.itertuples()
-    ]
+    found = [(None if pd.isna(row.person_id) else row.person_id, row.code) for row in validation.findings.itertuples()]
     assert sorted(map(str, found)) == sorted(map(str, expected))
     stopped = {rejected for rejected, _ in expected}
     accepted = [own for row in school["students"] if (own := person_id(row)) not in stopped]
@@ -135,15 +134,14 @@ def test_the_values_that_are_taken_are_those_of_the_plain_version(
     school = generated_school(seed, size)
     tables = sims_tables(**school)
     students = validate(tables).students
-    transformation = accounts_as_they_should_be(
-        students, tables, effective_date=TODAY, username_policy=policy, genders=genders
-    )
+    made = accounts_as_they_should_be(students, tables, effective_date=TODAY, username_policy=policy)
+    transformation = with_genders(made, genders)
     accounts = transformation.accounts.set_index("person_id")
-    assert accounts.index.tolist() == sorted(students["person_id"])
+    assert accounts.index.tolist() == sorted(students["person_id"], key=int)
     validated = [row for row in school["students"] if person_id(row) in accounts.index]
     for plain in (PlainAccount(row, school, TODAY, policy, genders) for row in validated):
         account = accounts.loc[plain.id]
-        taken = {column: None if pd.isna(account[column]) else account[column] for column in ACCOUNT_COLUMNS}
+        taken = {column: None if pd.isna(account[column]) else account[column] for column in COLUMNS}
         assert taken == plain.values
         assert set(account["keep"]) == plain.keep
         assert account["user_name_from_email"] == plain.user_name_from_email

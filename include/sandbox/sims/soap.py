@@ -81,7 +81,7 @@ class Request:
 
 def wsdl(location: str) -> bytes:
     """The WSDL of the broker, with the address at which it answers."""
-    text = resources.files("sims_sync.sims").joinpath("thirdparty.wsdl").read_text(encoding="utf-8")
+    text = resources.files("sims_sync.sources.sims").joinpath("thirdparty.wsdl").read_text(encoding="utf-8")
     placeholder = 'location="https://sims.invalid/ThirdParty.svc"'
     return text.replace(placeholder, f"location={quoteattr(location)}").encode()
 

@@ -40,7 +40,7 @@ def load(run: Run, approved: Reference | None) -> Reference:
     if run.parameters.dry_run:
         raise AirflowSkipException("Dry run: the plan is made, nothing is written.")
     directory = _open_planned(run, source)
-    replan = replan_student(run.files.open("transform").table("accounts"), rules(run, directory, source))
+    replan = replan_student(source.table("accounts"), rules(run, directory, source))
     with _alone(run, source, "load") as held:
         results, fault = _write(run, directory, made.for_students, replan, held)
         reference = _save(run, "load", approval, results)
@@ -131,18 +131,18 @@ def _write(
     run: Run, directory: Directory, changes: list[Change], replan: Replan, held: Lease
 ) -> tuple[list[Result], SyncError | None]:
     """Write the changes: what became of each, and the fault that ended the writing half way, if one did."""
-    knows_extension = directory.capabilities.knows_extension
+    keeps_marks = directory.mapping.keeps_marks
     marked = {str(change.account_id) for change in changes if change.values.get("disabledBySync")}
-    if not knows_extension and marked:
+    if not keeps_marks and marked:
         run.state.save_disabled_accounts(run.state.disabled_accounts() | marked)
     results: list[Result] = []
     try:
-        results.extend(apply_changes(directory, changes, replan, held.check, knows_extension=knows_extension))
+        results.extend(apply_changes(directory, changes, replan, held.check))
     except SyncError as fault:
         return results, fault
     done = {str(result.account_id) for result in results if result.result == "done"}
     enabled = {str(change.account_id) for change in changes if "disabledBySync" in change.values} & done - marked
-    if not knows_extension and enabled:
+    if not keeps_marks and enabled:
         run.state.save_disabled_accounts(run.state.disabled_accounts() - enabled)
     return results, None
 

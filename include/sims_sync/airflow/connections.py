@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import requests
 
     from sims_sync.directory.writing import Directory
-    from sims_sync.sims.client import SimsClient
+    from sims_sync.sources.sims.client import SimsClient
 
 
 _USUAL_PORTS = {"http": 80, "https": 443}
@@ -45,7 +45,7 @@ def sims_client(connection_id: str, *, called: str = "", **seconds: float) -> Si
     :param called: what messages call the connection; default: its id. :param seconds: shorter waits of the client.
     :raises PermanentFault: the connection is missing or incomplete.
     """
-    from sims_sync.sims.client import SimsClient
+    from sims_sync.sources.sims.client import SimsClient
 
     connection = read_connection(connection_id, called)
     if not connection.login or not connection.password:
@@ -71,6 +71,7 @@ def directory_client(connection_id: str, *, called: str = "", patient: bool = Tr
     :raises PermanentFault: the connection is missing or incomplete, or the directory's users have no roles.
     """
     from sims_sync.directory.discovery import discover
+    from sims_sync.directory.mapping import AccountMapping
     from sims_sync.directory.session import hasty_adapter, scim_adapter
     from sims_sync.directory.writing import Directory
 
@@ -79,7 +80,9 @@ def directory_client(connection_id: str, *, called: str = "", patient: bool = Tr
     if not connection.login and connection.password:
         session.headers["Authorization"] = f"Bearer {connection.password}"
     base_url = address(connection)
-    return Directory(session, base_url, discover(session, base_url, connection_name=name), connection_name=name)
+    capabilities = discover(session, base_url, connection_name=name)
+    mapping = AccountMapping(extension=capabilities.knows_extension)
+    return Directory(session, base_url, capabilities, mapping, connection_name=name)
 
 
 def read_connection(connection_id: str, called: str = "") -> Any:

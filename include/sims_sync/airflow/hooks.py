@@ -35,7 +35,7 @@ class SimsHook(BaseHook):
         self.sims_conn_id = sims_conn_id
 
     def get_conn(self) -> Any:
-        """The client (``sims_sync.sims.client.SimsClient``)."""
+        """The client (``sims_sync.sources.sims.client.SimsClient``)."""
         return sims_client(self.sims_conn_id)
 
     def test_connection(self) -> tuple[bool, str]:

@@ -12,6 +12,7 @@ from airflow.sdk import Param
 
 from sims_sync.config import School
 from sims_sync.errors import PermanentFault
+from sims_sync.model.person import NUMBER
 
 
 def trigger_form() -> dict[str, Param]:
@@ -55,7 +56,7 @@ class RunParameters:
 
     dry_run: bool
     effective_date: date
-    only_person_ids: frozenset[int] | None
+    only_person_ids: frozenset[str] | None
     allow_older: bool
 
 
@@ -79,6 +80,6 @@ def read_parameters(params: Mapping[str, Any], school: School, run_date: datetim
     return RunParameters(
         dry_run=bool(params.get("dry_run")),
         effective_date=effective_date,
-        only_person_ids=frozenset(map(int, only)) if only else None,
+        only_person_ids=frozenset(key for each in only if (key := NUMBER.key(each))) if only else None,
         allow_older=bool(params.get("allow_older")),
     )

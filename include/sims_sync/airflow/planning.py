@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pandas as pd
@@ -12,15 +13,18 @@ from airflow.sdk.exceptions import AirflowSkipException
 from sims_sync.airflow.connections import open_directory, open_sims
 from sims_sync.airflow.run import Run
 from sims_sync.changes.guards import measure, reasons_to_hold, rejected_records
+from sims_sync.changes.on_roll import findings
 from sims_sync.changes.plan import Plan, Rules, make_plan
-from sims_sync.directory.accounts import account_table
+from sims_sync.directory.present import account_table
 from sims_sync.directory.writing import Directory
 from sims_sync.runs.lease import lease
 from sims_sync.runs.mark import Mark, Roll
 from sims_sync.runs.stages import Reference, StageOutput
-from sims_sync.sims.extract import extract as extract_documents
-from sims_sync.students.accounts import accounts_as_they_should_be
+from sims_sync.sources import source as sources
+from sims_sync.sources.sims.sims_source import Sims
+from sims_sync.students.identity import match_genders
 from sims_sync.students.validation import validate as validate_tables
+from sims_sync.students.wanted import accounts_as_they_should_be
 
 
 def extract(run: Run) -> Reference:
@@ -31,7 +35,7 @@ def extract(run: Run) -> Reference:
     effective_date = run.parameters.effective_date
     with lease(run.state.folder, "sims", f"{run.run_id} (extract)"):
         extracted_at = datetime.now(UTC)
-        extracted = extract_documents(open_sims(school), school.la, school.estab, effective_date)
+        extracted = sources.extract(Sims(open_sims(school), school.la, school.estab), effective_date)
     raw = {f"{name}.xml.gz": gzip.compress(content, 6, mtime=0) for name, content in extracted.documents.items()}
     return run.files.save(
         "extract",
@@ -62,13 +66,12 @@ def validate(run: Run, extracted: Reference) -> Reference:
 def transform(run: Run, validated: Reference) -> Reference:
     """Make the accounts as they should be."""
     validation = run.files.open("validate", validated)
-    genders = open_directory(run.school).capabilities.genders or run.school.genders
     transformation = accounts_as_they_should_be(
         validation.table("students"),
         _tables(run.files.open("extract")),
         effective_date=date.fromisoformat(validation.facts["effective_date"]),
         username_policy=run.school.username,
-        genders=genders,
+        unknown=Sims.cannot_know,
     )
     return run.files.save(
         "transform",
@@ -91,13 +94,15 @@ def plan(run: Run, transformed: Reference) -> Reference:
     if not run.parameters.dry_run:
         run.state.claim(directory.base_url)
     accounts = _accounts(run, directory)
+    wanted, unmatched = match_genders(source.table("accounts"), directory.capabilities.genders or run.school.genders)
     made = make_plan(
-        source.table("accounts"),
+        wanted,
         accounts,
         validation.table("roll"),
         validation.table("roll_emails"),
         rules(run, directory, source),
     )
+    made = replace(made, findings=pd.concat([made.findings, findings(unmatched, "gender_unknown")], ignore_index=True))
     mark = run.state.mark()
     rejected_now = rejected_records(pd.concat([validation.table("findings"), made.findings], ignore_index=True))
     measures = measure(
@@ -112,7 +117,7 @@ def plan(run: Run, transformed: Reference) -> Reference:
     held = [*_lost_mark(run, mark, accounts), *reasons_to_hold(made, measures)]
     return run.files.save(
         "plan",
-        {"plan": made.as_document(), "findings": made.findings},
+        {"plan": made.as_document(), "findings": made.findings, "accounts": wanted},
         counts=made.counts,
         facts={
             **source.facts,
@@ -147,7 +152,7 @@ def superseded(run: Run, mark: Mark | None, own: Roll) -> str | None:
 def rules(run: Run, directory: Directory, source: StageOutput) -> Rules:
     """What the planning needs to know beside the tables."""
     return Rules(
-        knows_extension=directory.capabilities.knows_extension,
+        mapping=directory.mapping,
         disable_unlinked=run.school.disable_unlinked,
         ignored_roles=run.school.ignored_roles,
         no_leaver_check=source.facts["no_leaver_check"],
@@ -164,11 +169,7 @@ def open_plan(run: Run, planned: Reference) -> tuple[Plan, StageOutput]:
 
 
 def _tables(extracted: StageOutput) -> dict[str, pd.DataFrame]:
-    return {
-        name.removesuffix(".parquet"): extracted.table(name.removesuffix(".parquet"))
-        for name in extracted.files
-        if name.endswith(".parquet")
-    }
+    return sources.owed({name: extracted.table(name) for name in sources.TABLES}, Sims.key)
 
 
 def _no_leaver_check(run: Run, codes: dict[str, int]) -> str | None:
@@ -181,8 +182,8 @@ def _no_leaver_check(run: Run, codes: dict[str, int]) -> str | None:
 
 
 def _accounts(run: Run, directory: Directory) -> pd.DataFrame:
-    accounts = account_table(directory.list_accounts())
-    if not directory.capabilities.knows_extension:
+    accounts = account_table(directory.list_accounts(), directory.mapping)
+    if not directory.mapping.keeps_marks:
         accounts["disabled_by_sync"] = accounts["account_id"].isin(run.state.disabled_accounts())
     return accounts
 

@@ -11,4 +11,4 @@ import airflow.providers.http.hooks.http
 import sims_sync.airflow.applying
 import sims_sync.airflow.reporting
 import sims_sync.directory.discovery
-import sims_sync.sims.client
+import sims_sync.sources.sims.client

@@ -16,6 +16,7 @@ from sims_sync.airflow.run import Run
 from sims_sync.errors import SyncError
 from sims_sync.findings import FINDING_COLUMNS
 from sims_sync.mails.failure import Failure
+from sims_sync.model.person import from_document
 from sims_sync.runs import store
 from sims_sync.runs.report import (
     NOTHING_WRITTEN,
@@ -139,7 +140,7 @@ def _findings(outputs: dict[str, StageOutput]) -> pd.DataFrame:
 
 def _results(outputs: dict[str, StageOutput]) -> pd.DataFrame:
     written = [
-        result
+        {**result, "person_id": from_document(result["person_id"])}
         for stage in ("load", "disable_leavers")
         if stage in outputs
         for result in outputs[stage].document("results")

@@ -12,10 +12,12 @@ from sims_sync.changes.change import Change
 from sims_sync.changes.leavers import plan_leavers
 from sims_sync.changes.on_roll import plan_students
 from sims_sync.changes.plan import Rules, rejected
-from sims_sync.directory.accounts import account_table, is_active
 from sims_sync.directory.editing import new_account
+from sims_sync.directory.mapping import AccountMapping, is_active
+from sims_sync.directory.present import account_table
 from sims_sync.directory.writing import AccountChange, Create, Write, Written
 from sims_sync.errors import TransientFault
+from sims_sync.model.person import in_document
 
 _ROUNDS = 3
 """How often an account that changes under our hands is planned afresh in one try of the task."""
@@ -24,6 +26,8 @@ _ROUNDS = 3
 class WritableDirectory(Protocol):
     """What is needed of ``directory.writing.Directory``."""
 
+    @property
+    def mapping(self) -> AccountMapping: ...
     def write(self, writes: Iterable[Write]) -> Iterator[Written]: ...
     def read(self, account_id: str) -> dict[str, Any] | None: ...
     def find_by_user_name(self, user_name: str) -> dict[str, Any] | None: ...
@@ -40,7 +44,7 @@ class Result:
     """
 
     kind: str
-    person_id: int | None
+    person_id: str | None
     school_identifier: str | None
     account_id: str | None
     result: Literal["done", "rejected", "failed"]
@@ -50,7 +54,8 @@ class Result:
 
     def as_document(self) -> dict[str, Any]:
         """The result as its file holds it."""
-        return {name: value for name, value in asdict(self).items() if name != "retry_after"}
+        fields = {name: value for name, value in asdict(self).items() if name != "retry_after"}
+        return {**fields, "person_id": in_document(self.person_id)}
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,6 @@ def apply_changes(
     changes: Sequence[Change],
     replan: Replan,
     may_write: Callable[[], None] = lambda: None,
-    *,
-    knows_extension: bool,
 ) -> Iterator[Result]:
     """Write planned changes; one result for each.
 
@@ -88,7 +91,7 @@ def apply_changes(
         for key, each in pending.items():  # made only when the directory's client asks for it, right before it is sent
             breaker.check()
             may_write()
-            yield _write(key, each, knows_extension)
+            yield _write(key, each, directory.mapping)
 
     for result in _rounds(directory, changes, replan, writes):
         breaker.count(result)
@@ -163,8 +166,8 @@ def replan_student(should: pd.DataFrame, rules: Rules) -> Replan:
     def replan(change: Change, account: dict[str, Any] | None) -> Replanned:
         plan = plan_students(
             by_person.loc[[change.person_id]].reset_index(drop=True),
-            account_table([account] if account else []),
-            knows_extension=rules.knows_extension,
+            account_table([account] if account else [], rules.mapping),
+            rules.mapping.written,
         )
         codes = rejected(plan.findings)["code"].tolist()
         return Replanned(change=next(iter(plan.changes), None), code=next(iter(codes), None))
@@ -177,7 +180,7 @@ def replan_leaver(roll: pd.DataFrame, roll_emails: pd.DataFrame, rules: Rules) -
 
     def replan(_: Change, account: dict[str, Any] | None) -> Replanned:
         changes, _warnings = plan_leavers(
-            account_table([account] if account else []),
+            account_table([account] if account else [], rules.mapping),
             roll,
             roll_emails,
             disable_unlinked=rules.disable_unlinked,
@@ -210,11 +213,10 @@ def _was_left_active(directory: WritableDirectory, result: Result) -> bool:
     return account is not None and is_active(account)
 
 
-def _write(key: str, change: Change, knows_extension: bool) -> Write:
-    values = {name: value for name, value in change.values.items() if knows_extension or name != "disabledBySync"}
+def _write(key: str, change: Change, mapping: AccountMapping) -> Write:
     if change.account_id is None:
-        return Create(key, new_account(change.person_id, values))
-    return AccountChange(key, change.account_id, change.version, change.account or {}, values)
+        return Create(key, new_account(str(change.person_id), change.values, mapping))
+    return AccountChange(key, change.account_id, change.version, change.account or {}, change.values)
 
 
 def _look_again(directory: WritableDirectory, change: Change, written: Written, replan: Replan) -> Replanned | None:
@@ -226,8 +228,7 @@ def _look_again(directory: WritableDirectory, change: Change, written: Written, 
         holder = directory.find_by_user_name(str(change.values["userName"]))
         if holder is None:
             return None
-        linked = account_table([holder])["linked_person_id"].iloc[0]
-        if pd.isna(linked) or int(linked) != change.person_id:
+        if directory.mapping.person_id(holder) != change.person_id:
             return Replanned(code="username_in_use")
         return replan(change, holder)
     return None

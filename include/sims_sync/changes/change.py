@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from sims_sync.model.person import from_document, in_document
 
 Kind = Literal["create", "update", "enable", "disable", "unlink_role"]
 
@@ -16,18 +19,18 @@ class Change:
     """What is to happen to one account, and why.
 
     :param kind: what is done; ``update`` includes giving the role ``student`` to a person's existing account.
-    :param person_id: the SIMS Person ID, none for an account that is linked to nobody.
+    :param person_id: the person's key, none for an account that is linked to nobody.
     :param school_identifier: the admission number, if any.
     :param account_id: the directory's id of the account, none when it is to be created.
     :param version: the account's version (ETag) as the plan saw it, if the directory has versions.
     :param cause: why, in words without a value.
-    :param values: what is written, by attribute name (``directory.attributes``; beside them ``active``, ``roles`` and
+    :param values: what is written, by attribute name (``model.attributes``; beside them ``active``, ``roles`` and
         ``disabledBySync``); none clears.
     :param account: the account as the plan saw it, as far as the sync manages it.
     """
 
     kind: Kind
-    person_id: int | None
+    person_id: str | None
     school_identifier: str | None
     account_id: str | None
     version: str | None
@@ -42,4 +45,10 @@ class Change:
 
     def as_document(self) -> dict[str, Any]:
         """The change as the plan file holds it."""
-        return asdict(self)
+        return {**asdict(self), "person_id": in_document(self.person_id), "attributes": self.attributes}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Change:
+        """The change that a plan file holds."""
+        fields = {name: value for name, value in document.items() if name != "attributes"}
+        return cls(**{**fields, "person_id": from_document(document["person_id"])})

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
@@ -13,7 +12,7 @@ import pandas as pd
 
 from sims_sync.changes.plan import Plan, rejected
 from sims_sync.config import Limit
-from sims_sync.directory.attributes import ATTRIBUTES, Attribute
+from sims_sync.model.attributes import ATTRIBUTES, Attribute
 
 MISMATCHES_ALLOWED = 3
 """More records whose account is somebody else's (``identity_mismatch``) hold the plan, SPEC section 5."""
@@ -77,15 +76,17 @@ def measure(
     rejected_now: Rejected,
     rejected_before: Rejected,
     disabled_recently: Collection[str],
+    attributes: Sequence[Attribute] = ATTRIBUTES,
 ) -> list[Measure]:
     """Measure a plan against the limits.
 
-    :param accounts: accounts as they are (``directory.accounts``).
+    :param accounts: accounts as they are (``directory.present``).
     :param limits: the school's limits by key.
     :param extracted: the number of records in the extract.
     :param rejected_now: the records that this run rejects; ``rejected_before``: those of the last applied run.
     :param disabled_recently: ids of the accounts that were disabled or lost the role in the last 7 days, in runs that
         no person approved.
+    :param attributes: those of the tables.
     :returns: one measure for each limit that applies, and for ``clear`` one for each attribute that an account loses.
         On an empty directory only ``reject`` applies; to a plan that disables nobody ``disable_7_days`` does not.
     """
@@ -98,7 +99,7 @@ def measure(
         measured.append(("disable", len(leaving), active, None))
         if leaving:
             measured.append(("disable_7_days", len(leaving | set(disabled_recently)), active, None))
-        measured += [("clear", lost, of, name) for name, lost, of in _losses(plan, accounts)]
+        measured += [("clear", lost, of, name) for name, lost, of in _losses(plan, accounts, attributes)]
     return [Measure(key, count, base, allowed(limits[key], base), name) for key, count, base, name in measured]
 
 
@@ -126,35 +127,22 @@ def rejected_records(findings: pd.DataFrame) -> dict[str, int]:
     :param findings: all findings of the run (columns of ``FINDING_COLUMNS``).
     """
     stops = rejected(findings)
-    people = {str(int(person_id)): 1 for person_id in stops["person_id"].dropna().unique()}
+    people = {str(person_id): 1 for person_id in stops["person_id"].dropna().unique()}
     nobodys = int((stops["code"] == "no_person_id").sum())
     return {**people, **({"none": nobodys} if nobodys else {})}
 
 
-def _losses(plan: Plan, accounts: pd.DataFrame) -> Iterator[tuple[str, int, int]]:
+def _losses(plan: Plan, accounts: pd.DataFrame, attributes: Sequence[Attribute]) -> Iterator[tuple[str, int, int]]:
     """Attributes that some account would lose: name, how many lose it, how many of those compared have it."""
     changes = {str(change.account_id): change.values for change in plan.for_students if change.account_id}
     people = {change.person_id for change in plan.for_students} | set(plan.unchanged)
     compared = accounts[accounts["account_id"].isin(changes) | accounts["linked_person_id"].isin(people)]
-    for attribute in ATTRIBUTES:
-        having = compared[_has(attribute, compared[attribute.column])]
+    for attribute in attributes:
+        having = compared[attribute.kind.has_value(compared[attribute.column])]
         lost = sum(
-            attribute.name in values and _is_loss(attribute, present, values[attribute.name])
+            attribute.name in values and attribute.kind.is_loss(present, values[attribute.name])
             for account_id, present in zip(having["account_id"], having[attribute.column], strict=True)
             if (values := changes.get(str(account_id), {}))
         )
         if lost:
             yield attribute.name, lost, len(having)
-
-
-def _has(attribute: Attribute, values: pd.Series[Any]) -> pd.Series[bool]:
-    if attribute.column == "free_school_meals":
-        return values.fillna(False).astype(bool)
-    return values.notna() & (values.fillna("[]") != "[]")
-
-
-def _is_loss(attribute: Attribute, present: Any, written: Any) -> bool:
-    """Free school meals from true to false and fewer SEN entries count as lost."""
-    if attribute.column == "sen_information":
-        return len(written or ()) < len(json.loads(present))
-    return not written

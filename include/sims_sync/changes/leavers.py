@@ -10,7 +10,7 @@ import pandas as pd
 
 from sims_sync.changes.change import Change
 from sims_sync.changes.on_roll import findings
-from sims_sync.directory.attributes import STUDENT_ROLE
+from sims_sync.model.attributes import STUDENT_ROLE
 
 
 def plan_leavers(
@@ -50,7 +50,7 @@ def _departure(account: Any, cause: str, ignored: Collection[str]) -> Change:
     keeps_working = any(role.casefold() not in ignored for role in account.roles)
     return Change(
         kind="unlink_role" if keeps_working else "disable",
-        person_id=None if pd.isna(account.linked_person_id) else int(account.linked_person_id),
+        person_id=account.linked_person_id if isinstance(account.linked_person_id, str) else None,
         school_identifier=account.school_identifier if isinstance(account.school_identifier, str) else None,
         account_id=str(account.account_id),
         version=account.version if isinstance(account.version, str) else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ import pandas as pd
 from sims_sync.changes.change import Change, Kind
 from sims_sync.changes.differences import all_values, differing_values
 from sims_sync.findings import FINDING_COLUMNS
+from sims_sync.model.attributes import Attribute
+from sims_sync.model.person import order
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,16 @@ class StudentPlan:
     """
 
     changes: list[Change]
-    unchanged: list[int]
+    unchanged: list[str]
     findings: pd.DataFrame
 
 
-def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, *, knows_extension: bool) -> StudentPlan:
+def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, attributes: Sequence[Attribute]) -> StudentPlan:
     """Plan the changes of the students who validated.
 
     :param should: accounts as they should be, one row for each student.
-    :param accounts: accounts as they are (``directory.accounts``), of whatever role; matched by Person ID alone.
-    :param knows_extension: whether the directory knows the student extension.
+    :param accounts: accounts as they are (``directory.present``), of whatever role; matched by Person ID alone.
+    :param attributes: those that the directory has a place for.
     """
     linked = accounts[accounts["linked_person_id"].isin(should["person_id"])]
     twice = linked["linked_person_id"].duplicated(keep=False)
@@ -46,12 +48,12 @@ def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, *, knows_extensi
     pairs = pairs.reset_index(drop=True)
     mismatched = _is_somebody_else(pairs, found)
     differing, unchanged, by_hand = _plan_existing(
-        pairs[~mismatched].reset_index(drop=True), found[~mismatched].reset_index(drop=True), knows_extension
+        pairs[~mismatched].reset_index(drop=True), found[~mismatched].reset_index(drop=True), attributes
     )
     new = should[~has_account & ~duplicated]
-    created = [_creation(row, knows_extension) for _, row in new.iterrows()]
+    created = [_creation(row, attributes) for _, row in new.iterrows()]
     return StudentPlan(
-        changes=sorted([*created, *differing], key=lambda change: change.person_id or 0),
+        changes=sorted([*created, *differing], key=lambda change: order(change.person_id)),
         unchanged=unchanged,
         findings=pd.concat(
             [
@@ -69,7 +71,7 @@ def findings(students: pd.DataFrame, code: str, detail: pd.Series[str] | None = 
     """One finding of the planning for each of these students (columns ``person_id`` and ``school_identifier``)."""
     return (
         students[["person_id", "school_identifier"]]
-        .astype({"person_id": "Int64", "school_identifier": "str"})
+        .astype("str")
         .assign(
             stage="plan",
             code=code,
@@ -79,28 +81,28 @@ def findings(students: pd.DataFrame, code: str, detail: pd.Series[str] | None = 
     )
 
 
-def _creation(row: pd.Series[Any], knows_extension: bool) -> Change:
+def _creation(row: pd.Series[Any], attributes: Sequence[Attribute]) -> Change:
     return Change(
         kind="create",
-        person_id=int(row["person_id"]),
+        person_id=str(row["person_id"]),
         school_identifier=_text(row["school_identifier"]),
         account_id=None,
         version=None,
         cause="on roll, no account",
-        values=all_values(row, knows_extension=knows_extension),
+        values=all_values(row, attributes),
     )
 
 
 def _plan_existing(
-    should: pd.DataFrame, actual: pd.DataFrame, knows_extension: bool
-) -> tuple[list[Change], list[int], pd.DataFrame]:
+    should: pd.DataFrame, actual: pd.DataFrame, attributes: Sequence[Attribute]
+) -> tuple[list[Change], list[str], pd.DataFrame]:
     """Changes, unchanged Person IDs and students whose account a person disabled."""
-    values = differing_values(should, actual, knows_extension=knows_extension)
+    values = differing_values(should, actual, attributes)
     by_hand = actual["is_student"] & ~actual["active"] & ~actual["disabled_by_sync"]
     changes, unchanged = [], []
     for position, row in enumerate(actual.itertuples(index=False)):
         kind, causes = _state(row, values[position])
-        person_id = int(should["person_id"].iloc[position])
+        person_id = str(should["person_id"].iloc[position])
         if not values[position]:
             unchanged.append(person_id)
             continue

@@ -12,20 +12,22 @@ import pandas as pd
 from sims_sync.changes.change import LEAVER_KINDS, Change
 from sims_sync.changes.leavers import plan_leavers
 from sims_sync.changes.on_roll import plan_students
+from sims_sync.directory.mapping import STANDARD, AccountMapping
 from sims_sync.findings import CODES, FINDING_COLUMNS
+from sims_sync.model.person import in_document
 
 
 @dataclass(frozen=True)
 class Rules:
     """What the plan needs to know beside the tables.
 
-    :param knows_extension: whether the directory knows the student extension.
+    :param mapping: where values stand in the directory's accounts, and what it has no place for.
     :param disable_unlinked: the school's choice for student accounts that are linked to nobody.
     :param ignored_roles: the school's roles that everybody has.
     :param no_leaver_check: why nobody is disabled in this run, if so.
     """
 
-    knows_extension: bool
+    mapping: AccountMapping = STANDARD
     disable_unlinked: bool = True
     ignored_roles: Collection[str] = ("user",)
     no_leaver_check: str | None = None
@@ -42,7 +44,7 @@ class Plan:
     """
 
     changes: list[Change]
-    unchanged: list[int]
+    unchanged: list[str]
     findings: pd.DataFrame = field(compare=False)
     no_leaver_check: str | None = None
 
@@ -71,18 +73,19 @@ class Plan:
         return {
             "counts": self.counts,
             "no_leaver_check": self.no_leaver_check,
-            "changes": [{**change.as_document(), "attributes": change.attributes} for change in self.changes],
-            "unchanged": self.unchanged,
+            "changes": [change.as_document() for change in self.changes],
+            "unchanged": [in_document(person_id) for person_id in self.unchanged],
         }
 
     @classmethod
     def from_document(cls, document: dict[str, Any], findings: pd.DataFrame) -> Plan:
         """The plan that a file holds."""
-        changes = [
-            Change(**{key: value for key, value in change.items() if key != "attributes"})
-            for change in document["changes"]
-        ]
-        return cls(changes, document["unchanged"], findings, document["no_leaver_check"])
+        return cls(
+            [Change.from_document(change) for change in document["changes"]],
+            [str(person_id) for person_id in document["unchanged"]],
+            findings,
+            document["no_leaver_check"],
+        )
 
 
 def make_plan(
@@ -95,7 +98,7 @@ def make_plan(
     :param roll: who is on roll, validated or not: ``person_id``, ``school_identifier``.
     :param roll_emails: the email addresses of those on roll: ``person_id``, ``email``.
     """
-    students = plan_students(should, accounts, knows_extension=rules.knows_extension)
+    students = plan_students(should, accounts, rules.mapping.written)
     departures: list[Change] = []
     warnings = students.findings.iloc[:0]
     if rules.no_leaver_check is None:

@@ -10,10 +10,10 @@ import requests
 from pydantic import ValidationError
 from scim2_models import Resource, ResourceType, Schema, ServiceProviderConfig
 
-from sims_sync.directory.attributes import EXTENSION
 from sims_sync.directory.editing import USER_SCHEMA
 from sims_sync.directory.session import document, send
 from sims_sync.errors import PermanentFault, UnexpectedAnswer
+from sims_sync.model.attributes import EXTENSION
 
 SYNC_REPORT = "urn:sims-sync:scim:schemas:core:1.0:SyncReport"
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from sims_sync.directory.accounts import person_id
-from sims_sync.directory.attributes import STUDENT_ROLE
+from sims_sync.directory.mapping import ROLES, AccountMapping
 from sims_sync.errors import TransientFault, UnexpectedAnswer
+from sims_sync.model.attributes import STUDENT_ROLE
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,9 @@ class FilterRefused(Exception):
     """The server has filters, but does not take this one (RFC 7644 section 3.12, ``invalidFilter``)."""
 
 
-def list_accounts(search: Search, *, filtered: bool, sorted_by_id: bool) -> list[dict[str, Any]]:
+def list_accounts(
+    search: Search, mapping: AccountMapping, *, filtered: bool, sorted_by_id: bool
+) -> list[dict[str, Any]]:
     """All accounts that concern us, each once, whatever the size of the server's pages.
 
     :param filtered: whether the server filters; else the full list is filtered here.
@@ -40,7 +42,7 @@ def list_accounts(search: Search, *, filtered: bool, sorted_by_id: bool) -> list
     except FilterRefused:
         log.warning("The directory has filters, but refuses ours: listing all accounts")
         accounts = accounts_where(search, None, sorted_by_id=sorted_by_id)
-    return [account for account in accounts if _concerns_us(account)]
+    return [account for account in accounts if _concerns_us(account, mapping)]
 
 
 def accounts_where(search: Search, condition: str | None, *, sorted_by_id: bool) -> list[dict[str, Any]]:
@@ -97,8 +99,5 @@ def _page(search: Search, query: dict[str, Any], start: int, totals: set[int]) -
     return {str(each["id"]): each for each in resources}
 
 
-def _concerns_us(account: dict[str, Any]) -> bool:
-    roles = account.get("roles") or ()
-    return person_id(account) is not None or any(
-        str(role.get("value", "")).casefold() == STUDENT_ROLE for role in roles
-    )
+def _concerns_us(account: dict[str, Any], mapping: AccountMapping) -> bool:
+    return mapping.person_id(account) is not None or bool(mapping.places[ROLES].get(account))

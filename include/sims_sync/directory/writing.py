@@ -10,12 +10,12 @@ from urllib.parse import quote, unquote
 
 import requests
 
-from sims_sync.directory.accounts import managed
 from sims_sync.directory.bulk import Request, answers, batches, body
 from sims_sync.directory.discovery import SYNC_REPORT, Capabilities
 from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations
 from sims_sync.directory.listing import FilterRefused, list_accounts
 from sims_sync.directory.looking_up import LookUp
+from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.session import REFUSED_LOGIN, check_login, document, scrubbed, send
 from sims_sync.errors import TransientFault
 
@@ -26,7 +26,11 @@ _PROGRESS = 500
 
 @dataclass(frozen=True)
 class Create:
-    """An account to create. ``key`` names it in the results."""
+    """An account to create.
+
+    :param key: names it in the results.
+    :param resource: as it is sent.
+    """
 
     key: str
     resource: dict[str, Any]
@@ -75,21 +79,31 @@ class Directory:
     """The accounts of one school's directory.
 
     :param session: has the login and a transport of ``session.scim_adapter``.
+    :param mapping: where our values stand in its accounts.
     :param connection_name: named in messages.
     """
 
     def __init__(
-        self, session: requests.Session, base_url: str, capabilities: Capabilities, *, connection_name: str
+        self,
+        session: requests.Session,
+        base_url: str,
+        capabilities: Capabilities,
+        mapping: AccountMapping,
+        *,
+        connection_name: str,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.capabilities = capabilities
+        self.mapping = mapping
         self._session = session
         self._connection_name = connection_name
         self._look_up = LookUp(self._search, filtered=capabilities.filter, sorted_by_id=capabilities.sort)
 
     def list_accounts(self) -> list[dict[str, Any]]:
         """All accounts with the role ``student``, and all that are linked to a person."""
-        return list_accounts(self._search, filtered=self.capabilities.filter, sorted_by_id=self.capabilities.sort)
+        return list_accounts(
+            self._search, self.mapping, filtered=self.capabilities.filter, sorted_by_id=self.capabilities.sort
+        )
 
     def read(self, account_id: str) -> dict[str, Any] | None:
         """An account as it is now, none when it is gone."""
@@ -143,7 +157,7 @@ class Directory:
         """What to send for a write, after a look at the account where the directory has no versions."""
         if isinstance(write, Create):
             return Request(write.key, "POST", write.resource)
-        if not write.values:
+        if not write.values.keys() & self.mapping.places.keys():
             return Written(write.key, "changed", write.account_id)
         version = write.version if self.capabilities.etag else None
         account = write.account
@@ -151,12 +165,12 @@ class Directory:
             now = self.read(write.account_id)
             if now is None:
                 return self._not_found(write.key, write.account_id)
-            if managed(now) != write.account:
+            if self.mapping.managed(now) != write.account:
                 return Written(write.key, "stale", write.account_id)
             account = now
         if not self.capabilities.patch:
-            return Request(write.key, "PUT", merged(account, write.values), write.account_id, version)
-        operations = patch_operations(account, write.values)
+            return Request(write.key, "PUT", merged(account, write.values, self.mapping), write.account_id, version)
+        operations = patch_operations(account, write.values, self.mapping)
         if not operations:
             return Written(write.key, "changed", write.account_id)
         patch = {"schemas": [PATCH_SCHEMA], "Operations": operations}

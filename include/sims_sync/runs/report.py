@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from sims_sync.findings import CODES
+from sims_sync.model.person import in_document
 
 Outcome = Literal["success", "failed", "held", "superseded", "dry_run"]
 
@@ -88,7 +89,7 @@ def failing_since(findings: pd.DataFrame, before: Mapping[str, str], today: date
 
 def failure_key(finding: Any) -> str:
     """What makes a failure the same one from run to run: the person (else the admission number) and the code."""
-    person = finding.school_identifier if pd.isna(finding.person_id) else int(finding.person_id)
+    person = finding.school_identifier if pd.isna(finding.person_id) else finding.person_id
     return f"{'' if pd.isna(person) else person}:{finding.code}"
 
 
@@ -171,7 +172,7 @@ def errors_csv(report: Mapping[str, Any]) -> bytes:
 def _entry(finding: Any, since: Mapping[str, str]) -> dict[str, Any]:
     code = CODES[finding.code]
     entry = {
-        "person_id": None if pd.isna(finding.person_id) else int(finding.person_id),
+        "person_id": None if pd.isna(finding.person_id) else in_document(finding.person_id),
         "school_identifier": None if pd.isna(finding.school_identifier) else finding.school_identifier,
         "stage": finding.stage,
         "code": finding.code,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sims_sync.students.rows import flags
+from sims_sync.model.kinds import flags
 from sims_sync.students.selection import (
     Selection,
     chosen_rows,

@@ -52,7 +52,7 @@ def sen_information(provisions: pd.DataFrame, effective_date: date) -> Selection
     days = lists_by_person(covering["person_id"], since(covering["start_date"]))
     taken = pd.DataFrame(
         {
-            "person_id": pd.Series(list(listed), dtype="int64"),
+            "person_id": pd.Series(list(listed), dtype="str"),
             "value": pd.Series([f"[{','.join(each)}]" for each in listed.values()], dtype="str"),
         }
     )

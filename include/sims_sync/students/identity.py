@@ -1,4 +1,4 @@
-"""Date of birth, gender and user name (SPEC section 4)."""
+"""What is taken as the source has it, gender and user name (SPEC section 4)."""
 
 from __future__ import annotations
 
@@ -7,47 +7,51 @@ from typing import Literal
 
 import pandas as pd
 
-from sims_sync.students.rows import days
+from sims_sync.model.attributes import Attribute
 from sims_sync.students.selection import Selection, chosen_rows, warnings_for
 
 UserNamePolicy = Literal["admission_number", "email"]
 
 
-def date_of_birth(students: pd.DataFrame) -> Selection:
-    """The day of birth. A date that is none gives a warning and leaves what is there."""
-    day = days(students["date_of_birth"])
-    no_date = students.loc[day.isna() & students["date_of_birth"].notna(), "person_id"]
-    born = students.assign(value=day)[day.notna()]
+def as_in_the_source(students: pd.DataFrame, attribute: Attribute) -> Selection:
+    """The value that the source has in one column of its students; one that is no such value leaves what is there.
+
+    :param attribute: whose ``taken_from`` is the column.
+    """
+    text = students[attribute.taken_from]
+    values = attribute.kind.from_source(text)
+    invalid = students.loc[values.isna() & text.notna(), "person_id"]
     return Selection(
-        column="date_of_birth",
-        chosen=chosen_rows(born, "value", None, None),
-        warnings=warnings_for(no_date, "invalid_date"),
-        keep=frozenset(no_date.tolist()),
+        column=attribute.column,
+        chosen=chosen_rows(students.assign(value=values)[values.notna()], "value", None, None),
+        warnings=warnings_for(invalid, "invalid_date"),
+        keep=frozenset(invalid.tolist()),
     )
 
 
-def match_gender(students: pd.DataFrame, genders: Sequence[str] | None) -> Selection:
+def left_as_it_is(students: pd.DataFrame, attribute: Attribute) -> Selection:
+    """No value of an attribute that the source cannot know: what the accounts have stays."""
+    nothing = chosen_rows(students.iloc[:0], "person_id", None, None)
+    return Selection(attribute.column, nothing, keep=frozenset(students["person_id"]))
+
+
+def match_genders(accounts: pd.DataFrame, genders: Sequence[str] | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The directory's own gender whose name equals SIMS's (case and outer space ignored).
 
     No match: nothing is added and what the account has stays, with a warning. No gender in SIMS: no warning.
 
+    :param accounts: accounts as they should be.
     :param genders: those that the directory declares, or the school's configured list; none where there is neither:
         then SIMS's own word is taken.
+    :returns: the accounts with the directory's words, and the rows of those whose gender it does not know.
     """
-    named = students[students["gender"].notna()]
-    if genders is None:
-        value, why = named["gender"], "as in SIMS: the directory declares no genders"
-    else:
-        own = {gender.strip().casefold(): gender for gender in reversed(genders)}
-        value = named["gender"].map(lambda word: own.get(word.strip().casefold())).astype("str")
-        why = "the directory's gender of that name"
-    unknown = named.loc[value.isna(), "person_id"]
-    return Selection(
-        column="gender",
-        chosen=chosen_rows(named.assign(value=value)[value.notna()], "value", None, why),
-        warnings=warnings_for(unknown, "gender_unknown"),
-        keep=frozenset(unknown.tolist()),
-    )
+    if genders is None or "gender" not in accounts:
+        return accounts, accounts.iloc[:0]
+    own = {gender.strip().casefold(): gender for gender in reversed(genders)}
+    matched = accounts["gender"].map(lambda word: own.get(word.casefold()), na_action="ignore").astype("str")
+    unknown = accounts["gender"].notna() & matched.isna()
+    keep = [[*kept, "gender"] if none else list(kept) for kept, none in zip(accounts["keep"], unknown, strict=True)]
+    return accounts.assign(gender=matched, keep=pd.Series(keep, index=accounts.index, dtype=object)), accounts[unknown]
 
 
 def user_name(students: pd.DataFrame, policy: UserNamePolicy, email_addresses: pd.DataFrame) -> Selection:

@@ -1,62 +1,34 @@
-"""SIMS's text tables as typed rows: Person IDs, days, flags and email addresses (facts of SIMS: SPEC section 2)."""
+"""A source's text tables as typed rows: trimmed texts, periods and email addresses (SPEC section 2)."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-_INTEGER = r"(?:[+-]?0*[0-9]{1,18})"
-_DAY = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)"
-_SET = ("t", "true", "y", "yes", "1")
-
-_FIRST_DAY = "0001-01-01"
+from sims_sync.model.kinds import days, flags
 
 # Spelt out, because the two regex engines under pandas do not agree on what \s is.
 _SPACES = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 _EMAIL_ADDRESS = f"(?:[^@{_SPACES}]+@[^@.{_SPACES}]+(?:[.][^@.{_SPACES}]+)+)"
 
 
-def rows_of_people(table: pd.DataFrame, people: pd.Series[int] | None = None) -> pd.DataFrame:
+def rows_of_people(table: pd.DataFrame, people: pd.Series[str] | None = None) -> pd.DataFrame:
     """The rows of a table that belong to somebody.
 
-    :param table: a text table of SIMS with a column ``person_id``, in the order of the document.
+    :param table: a table of the source (``sources.source.TABLES``) with a column ``person_id``, in its order.
     :param people: the Person IDs whose rows are wanted, default all.
-    :returns: the same columns and order, the index numbered anew; text trimmed, blank is null; ``person_id`` int64.
-        Rows without a valid Person ID belong to nobody and are left out.
+    :returns: the same columns and order, the index numbered anew; text trimmed, blank is null. Rows without a Person ID
+        belong to nobody and are left out.
     """
-    ids = person_ids(table["person_id"].reset_index(drop=True))
+    ids = table["person_id"]
     wanted = ids.notna() if people is None else ids.notna() & ids.isin(people)
-    return trimmed(table[wanted.to_numpy()]).assign(person_id=ids[wanted].to_numpy("int64"))
+    return trimmed(table[wanted.to_numpy()])
 
 
 def trimmed(table: pd.DataFrame) -> pd.DataFrame:
     """The table with all columns as text (``str``), trimmed, blank is null; the index numbered anew."""
     text = table.reset_index(drop=True).astype("str")
     return text.apply(lambda column: column.str.strip().replace("", np.nan)) if len(text) else text
-
-
-def person_ids(text: pd.Series[str]) -> pd.Series[int]:
-    """Person IDs (``Int64``): text that is an integer as that integer (``0101`` is 101), anything else null."""
-    text = text.astype("str").str.strip()
-    numbers = pd.Series(pd.NA, index=text.index, dtype="Int64")
-    integers = text[text.str.fullmatch(_INTEGER).fillna(False).astype(bool)]
-    numbers[integers.index] = np.fromiter((int(each) for each in integers), dtype="int64", count=len(integers))
-    return numbers
-
-
-def days(text: pd.Series[str]) -> pd.Series[str]:
-    """Dates such as ``2007-06-01T00:00:00`` as ISO days (``str``): only the day counts. Null where there is none.
-
-    A text that is not null and whose day is null was no date.
-    """
-    day = text.where(text.str.fullmatch(_DAY).fillna(False).astype(bool)).str.slice(0, 10)
-    in_calendar = pd.to_datetime(day, format="%Y-%m-%d", errors="coerce").notna() & (day >= _FIRST_DAY)
-    return day.where(in_calendar)
-
-
-def flags(text: pd.Series[str]) -> pd.Series[bool]:
-    """Flags such as T/F, Yes/No, Y/N, true/false, 1/0 in any case (``bool``); null is not set."""
-    return text.str.lower().isin(_SET)
 
 
 def are_email_addresses(text: pd.Series[str]) -> pd.Series[bool]:

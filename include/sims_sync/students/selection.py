@@ -12,7 +12,7 @@ import pandas as pd
 
 
 def _no_warnings() -> pd.DataFrame:
-    return pd.DataFrame({"person_id": pd.Series(dtype="int64"), "code": pd.Series(dtype="str")})
+    return pd.DataFrame({"person_id": pd.Series(dtype="str"), "code": pd.Series(dtype="str")})
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Selection:
     """What a rule took for one attribute.
 
     :param column: the column of the account tables.
-    :param chosen: one row for each person who has a value: ``person_id`` int64, ``value``, ``sims_id`` (str, the id
+    :param chosen: one row for each person who has a value: ``person_id`` (str), ``value``, ``sims_id`` (str, the id
         of the SIMS row that it came from, null where it has none), ``why`` (str, null where there was nothing to
         choose).
-    :param warnings: ``person_id`` int64 and ``code`` of ``sims_sync.findings``; may hold a pair twice.
+    :param warnings: ``person_id`` (str) and ``code`` of ``sims_sync.findings``; may hold a pair twice.
     :param keep: Person IDs whose account is left as it is: what SIMS holds is invalid or has no match, which is not
         blank.
     """
@@ -31,7 +31,7 @@ class Selection:
     column: str
     chosen: pd.DataFrame
     warnings: pd.DataFrame = field(default_factory=_no_warnings)
-    keep: frozenset[int] = frozenset()
+    keep: frozenset[str] = frozenset()
 
 
 def chosen_rows(rows: pd.DataFrame, value: str, sims_id: str | None, why: pd.Series[str] | str | None) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def chosen_rows(rows: pd.DataFrame, value: str, sims_id: str | None, why: pd.Ser
     missing = pd.Series(None, index=rows.index, dtype="str")
     return pd.DataFrame(
         {
-            "person_id": rows["person_id"].astype("int64"),
+            "person_id": rows["person_id"].astype("str"),
             "value": rows[value],
             "sims_id": missing if sims_id is None else rows[sims_id],
             "why": missing if why is None else pd.Series(why, index=rows.index, dtype="str"),
@@ -54,28 +54,30 @@ def chosen_rows(rows: pd.DataFrame, value: str, sims_id: str | None, why: pd.Ser
 def first_of_each_person(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
     """Of each person the row that comes first by these columns; of several such rows the first in the list.
 
-    :param rows: in list order, with ``person_id`` int64.
+    :param rows: in list order, with ``person_id``.
     :param keys: numeric columns, the weightiest first.
+    :returns: the people in the order in which they first come.
     """
-    order = np.lexsort([rows[key].to_numpy() for key in reversed(("person_id", *keys))])
+    people = pd.factorize(rows["person_id"])[0]
+    order = np.lexsort([*(rows[key].to_numpy() for key in reversed(keys)), people])
     return rows.iloc[order].drop_duplicates("person_id")
 
 
-def warnings_for(person_ids: pd.Series[int], code: str) -> pd.DataFrame:
+def warnings_for(person_ids: pd.Series[str], code: str) -> pd.DataFrame:
     """One warning for each of these people, as :attr:`Selection.warnings`."""
-    return pd.DataFrame({"person_id": person_ids.drop_duplicates().astype("int64")}).assign(
+    return pd.DataFrame({"person_id": person_ids.drop_duplicates().astype("str")}).assign(
         code=pd.Series(code, index=person_ids.index, dtype="str")
     )
 
 
-def left_out_and_nothing_else(left_out: pd.Series[int], taken: pd.Series[int]) -> frozenset[int]:
+def left_out_and_nothing_else(left_out: pd.Series[str], taken: pd.Series[str]) -> frozenset[str]:
     """The Person IDs with something that had to be left out and nothing that could be taken."""
     return frozenset(left_out[~left_out.isin(taken)].tolist())
 
 
-def lists_by_person(person_ids: Iterable[int], values: Iterable[str]) -> dict[int, list[str]]:
+def lists_by_person(person_ids: Iterable[str], values: Iterable[str]) -> dict[str, list[str]]:
     """The values of each person in their order. (A group-wise ``agg`` calls back for each person, 20 times as slow.)"""
-    lists: dict[int, list[str]] = defaultdict(list)
+    lists: dict[str, list[str]] = defaultdict(list)
     for person_id, value in zip(person_ids, values, strict=True):
         lists[person_id].append(value)
     return dict(lists)

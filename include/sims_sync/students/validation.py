@@ -9,7 +9,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from sims_sync.findings import FINDING_COLUMNS
-from sims_sync.students.rows import email_rows, person_ids, rows_of_people, trimmed
+from sims_sync.students.rows import email_rows, rows_of_people, trimmed
 
 _DUPLICATE = "is_duplicate"
 _MISSING = "is_missing"
@@ -19,7 +19,7 @@ _HELD = pa.Check(lambda held: held.astype(bool), name=_MISSING, ignore_na=True)
 _RECORD = pa.DataFrameSchema(
     {
         "person_id": pa.Column(
-            "Int64", pa.Check(lambda ids: ~ids.duplicated(keep=False), name=_DUPLICATE, ignore_na=True)
+            checks=pa.Check(lambda ids: ~ids.duplicated(keep=False), name=_DUPLICATE, ignore_na=True)
         ),
         "forename": pa.Column(),
         "surname": pa.Column(),
@@ -42,11 +42,11 @@ _CODES = {
 class Validation:
     """The extract, told apart.
 
-    :param students: the records that validated, in the order of the document: the columns of SIMS's students (``str``,
-        trimmed), with ``person_id`` Int64.
-    :param roll: who is on roll: one row for each student of the extract, validated or not: ``person_id`` (Int64, null
-        where SIMS sent none that is valid), ``school_identifier`` (str, the admission number).
-    :param roll_emails: every email address of those on roll, usable or not: ``person_id`` (Int64), ``email`` (str).
+    :param students: the records that validated, in the order of the document: the columns of the source's students
+        (``str``, trimmed).
+    :param roll: who is on roll: one row for each student of the extract, validated or not: ``person_id`` (str, null
+        where the source sent none that is valid), ``school_identifier`` (str, the admission number).
+    :param roll_emails: every email address of those on roll, usable or not: ``person_id`` (str), ``email`` (str).
     :param findings: why the other records were rejected; columns of ``FINDING_COLUMNS``, a row for each person and
         code.
     """
@@ -57,16 +57,15 @@ class Validation:
     findings: pd.DataFrame
 
 
-def validate(tables: Mapping[str, pd.DataFrame], *, only_person_ids: frozenset[int] | None = None) -> Validation:
+def validate(tables: Mapping[str, pd.DataFrame], *, only_person_ids: frozenset[str] | None = None) -> Validation:
     """Check all records in one pass, each for everything that can be wrong with it.
 
     A rejected record does not stop the rest, and a rejected student is still a student: on roll is the extract.
 
-    :param tables: SIMS's text tables; read are ``students`` and ``emails``.
+    :param tables: those of the source (``sources.source.TABLES``); read are ``students`` and ``emails``.
     :param only_person_ids: these students alone are returned.
     """
     students = trimmed(tables["students"])
-    students["person_id"] = person_ids(students["person_id"])
     emails = email_rows(rows_of_people(tables["emails"]))
     findings = _findings(students, emails)
     accepted = students[~students.index.isin(findings.index)]
@@ -75,9 +74,7 @@ def validate(tables: Mapping[str, pd.DataFrame], *, only_person_ids: frozenset[i
     return Validation(
         students=_only(accepted, only_person_ids),
         roll=_only(roll, only_person_ids),
-        roll_emails=_only(
-            roll_emails.astype({"person_id": "Int64"}).rename(columns={"email_address": "email"}), only_person_ids
-        ),
+        roll_emails=_only(roll_emails.rename(columns={"email_address": "email"}), only_person_ids),
         findings=_only(_one_for_each_person(findings), only_person_ids),
     )
 
@@ -127,6 +124,6 @@ def _one_for_each_person(findings: pd.DataFrame) -> pd.DataFrame:
     return findings[~repeated]
 
 
-def _only(rows: pd.DataFrame, wanted: frozenset[int] | None) -> pd.DataFrame:
+def _only(rows: pd.DataFrame, wanted: frozenset[str] | None) -> pd.DataFrame:
     kept = rows if wanted is None else rows[rows["person_id"].isin(wanted)]
     return kept.reset_index(drop=True)

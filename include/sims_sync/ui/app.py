@@ -117,7 +117,7 @@ async def find_student(request: Request, dag_id: str) -> Response:
 
 
 @app.get("/dags/{dag_id}/students/{person_id}", dependencies=[MAY_READ])
-def student(request: Request, dag_id: str, person_id: int, user: User, run: str | None = None) -> HTMLResponse:
+def student(request: Request, dag_id: str, person_id: str, user: User, run: str | None = None) -> HTMLResponse:
     """A student: why there is an account or not."""
     found, history = _school(dag_id), _history()
     shown = student_page(

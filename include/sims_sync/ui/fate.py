@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sims_sync.config import School
+from sims_sync.model.person import from_document, in_document
 from sims_sync.runs.store import StorePath
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.run_files import RunFolder
@@ -69,7 +70,7 @@ _NOT_COMPARED = Label("not compared", "quiet")
 _NOT_ON_ROLL = Label("not on roll", "quiet")
 
 
-def fate_of(root: StorePath, school: School, run: RunSummary, person_id: int) -> Fate | None:
+def fate_of(root: StorePath, school: School, run: RunSummary, person_id: str) -> Fate | None:
     """What a run did with a person; none where it has no roll (it failed before, or its files are gone)."""
     files = RunFolder(root, school.id, run.run_id)
     report, roll = files.report(), files.table("validate", "roll")
@@ -78,10 +79,14 @@ def fate_of(root: StorePath, school: School, run: RunSummary, person_id: int) ->
     own = roll[roll["person_id"] == person_id]
     on_roll = not own.empty
     identifiers = [each for each in own["school_identifier"] if isinstance(each, str)]
-    errors = [entry for entry in report["errors"] if entry["person_id"] == person_id]
-    warnings = [entry for entry in report["warnings"] if entry["person_id"] == person_id]
+    errors = [entry for entry in report["errors"] if from_document(entry["person_id"]) == person_id]
+    warnings = [entry for entry in report["warnings"] if from_document(entry["person_id"]) == person_id]
     plan = files.document("plan", "plan")
-    change = next((each for each in plan["changes"] if each["person_id"] == person_id), None) if plan else None
+    change = (
+        next((each for each in plan["changes"] if from_document(each["person_id"]) == person_id), None)
+        if plan
+        else None
+    )
     if change and not identifiers and change["school_identifier"]:
         identifiers = [change["school_identifier"]]
     label, sentence = _what(run, person_id, on_roll, errors, plan, change, _result(files, change))
@@ -98,7 +103,7 @@ def fate_of(root: StorePath, school: School, run: RunSummary, person_id: int) ->
 
 def _what(
     run: RunSummary,
-    person_id: int,
+    person_id: str,
     on_roll: bool,
     errors: Sequence[Mapping[str, Any]],
     plan: Mapping[str, Any] | None,
@@ -116,7 +121,7 @@ def _what(
         return _NOT_COMPARED, f"The person {where}; the run ended before it compared with the directory."
     if change is not None:
         return _changed(run, change, result)
-    if person_id in plan["unchanged"]:
+    if in_document(person_id) in plan["unchanged"]:
         return _UNCHANGED, "The student is on roll, and the account is as it should be: nothing was written."
     if on_roll:
         return _NOT_COMPARED, "The student is on roll, but was not among those whom this run was for."

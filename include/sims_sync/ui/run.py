@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from sims_sync.config import School
+from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.runs.store import StorePath
 from sims_sync.ui.airflow_runs import AirflowRun
 from sims_sync.ui.charts import Flow, flow
 from sims_sync.ui.run_files import RunFolder, StageState
 from sims_sync.ui.tables import Table, table
 from sims_sync.ui.unreported import unreported
-from sims_sync.ui.words import OUTCOMES, SPECIAL_ATTRIBUTES, WRITES_NOTHING, Label
+from sims_sync.ui.words import OUTCOMES, WRITES_NOTHING, Label
 
 _UNDER_WAY = {True: Label("Waits for approval", "warn"), False: Label("Under way", "info")}
 _NO_REPORT = Label("No report", "bad")
@@ -148,7 +149,10 @@ def _key(entry: Mapping[str, Any]) -> tuple[str, Any]:
     return entry["kind"], entry["account_id"] if entry["person_id"] is None else entry["person_id"]
 
 
-def visible_attributes(attributes: Sequence[str], *, may_edit: bool) -> tuple[list[str], int]:
+def visible_attributes(
+    written: Sequence[str], *, may_edit: bool, attributes: Sequence[Attribute] = ATTRIBUTES
+) -> tuple[list[str], int]:
     """The names of written attributes that a user may see, and how many others there are."""
-    shown = [name for name in attributes if may_edit or name not in SPECIAL_ATTRIBUTES]
-    return shown, len(attributes) - len(shown)
+    special = {attribute.name for attribute in attributes if attribute.special}
+    shown = [name for name in written if may_edit or name not in special]
+    return shown, len(written) - len(shown)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sims_sync.config import School
+from sims_sync.model.attributes import ATTRIBUTES, Attribute
+from sims_sync.model.kinds import is_blank
+from sims_sync.model.person import NUMBER, order
 from sims_sync.runs.store import StorePath
 from sims_sync.ui.fate import Fate, fate_of
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.run_files import RunFolder
-from sims_sync.ui.words import RULES, TRIALS, Rule
+from sims_sync.ui.words import TRIALS
 
 LOOKED_AT = 10
 """Runs that are looked at for a student."""
@@ -26,8 +28,7 @@ class Choice:
     :param value: what was taken; only told to who may edit the DAG. :param withheld: the user may not even see ``why``.
     """
 
-    column: str
-    rule: Rule
+    attribute: Attribute
     sims_id: str | None
     why: str
     value: str | None
@@ -43,7 +44,7 @@ class StudentPage:
     """
 
     school: School
-    person_id: int
+    person_id: str
     school_identifier: str | None
     run: RunSummary
     fate: Fate
@@ -52,7 +53,7 @@ class StudentPage:
     may_see_values: bool
 
 
-def find_people(root: StorePath, school: School, runs: Sequence[RunSummary], wanted: str) -> list[int]:
+def find_people(root: StorePath, school: School, runs: Sequence[RunSummary], wanted: str) -> list[str]:
     """The Person IDs that a Person ID or admission number may mean, in the newest run that has a roll."""
     for run in runs[:LOOKED_AT]:
         roll = RunFolder(root, school.id, run.run_id).table("validate", "roll")
@@ -63,8 +64,8 @@ def find_people(root: StorePath, school: School, runs: Sequence[RunSummary], wan
         exact = numbers == wanted.casefold()
         same = numbers.str.lstrip("0") == wanted.casefold().lstrip("0") if wanted.strip("0") else exact
         by_number = known[exact] if exact.any() else known[same]
-        by_id = known[known["person_id"].astype("str") == wanted.lstrip("0")]
-        if found := sorted({int(person) for each in (by_id, by_number) for person in each["person_id"]}):
+        by_id = known[known["person_id"] == (NUMBER.key(wanted) or wanted)]
+        if found := sorted({person for each in (by_id, by_number) for person in each["person_id"]}, key=order):
             return found
     return []
 
@@ -73,10 +74,11 @@ def student_page(
     root: StorePath,
     school: School,
     runs: Sequence[RunSummary],
-    person_id: int,
+    person_id: str,
     *,
     wanted_run: str | None,
     may_see_values: bool,
+    attributes: Sequence[Attribute] = ATTRIBUTES,
 ) -> StudentPage | None:
     """What the page shows; none where no run that is kept knows the person.
 
@@ -93,7 +95,7 @@ def student_page(
         school_identifier=next((each for each in identifiers if each), None),
         run=run,
         fate=fate,
-        choices=_choices(RunFolder(root, school.id, run.run_id), person_id, may_see_values),
+        choices=_choices(RunFolder(root, school.id, run.run_id), person_id, attributes, may_see_values=may_see_values),
         fates=fates,
         may_see_values=may_see_values,
     )
@@ -105,8 +107,13 @@ def _telling(fates: Sequence[tuple[RunSummary, Fate]]) -> tuple[RunSummary, Fate
     return next((each for each in known if each[0].outcome not in TRIALS), known[0])
 
 
-def _choices(files: RunFolder, person_id: int, may_see_values: bool) -> list[Choice]:
-    accounts, choices = files.table("transform", "accounts"), files.table("transform", "choices")
+def _choices(
+    files: RunFolder, person_id: str, attributes: Sequence[Attribute], *, may_see_values: bool
+) -> list[Choice]:
+    accounts = files.table("plan", "accounts")
+    if accounts is None:  # it was not compared with the directory, or by an earlier version
+        accounts = files.table("transform", "accounts")
+    choices = files.table("transform", "choices")
     if accounts is None or choices is None:
         return []
     account = accounts[accounts["person_id"] == person_id]
@@ -114,38 +121,27 @@ def _choices(files: RunFolder, person_id: int, may_see_values: bool) -> list[Cho
         return []
     row: Mapping[str, Any] = account.iloc[0].to_dict()
     chosen = choices[choices["person_id"] == person_id].set_index("attribute").to_dict("index")
-    return [_choice(column, rule, row, chosen.get(column), may_see_values) for column, rule in RULES.items()]
+    return [
+        _choice(attribute, row, chosen.get(attribute.column), may_see_values)
+        for attribute in attributes
+        if attribute.column in row
+    ]
 
 
 def _choice(
-    column: str, rule: Rule, account: Mapping[str, Any], chosen: Mapping[str, Any] | None, may_see_values: bool
+    attribute: Attribute, account: Mapping[str, Any], chosen: Mapping[str, Any] | None, may_see_values: bool
 ) -> Choice:
-    value = account[column]
-    withheld = rule.special and not may_see_values
+    value = account[attribute.column]
+    withheld = attribute.special and not may_see_values
     sims_id = chosen["sims_id"] if chosen and isinstance(chosen["sims_id"], str) else None
     if withheld:
         why = ""
     elif chosen:
         why = str(chosen["why"])
-    elif column in account["keep"]:
+    elif attribute.column in account["keep"]:
         why = "what SIMS holds is invalid or has no match: the account keeps what it has"
-    elif not isinstance(value, str) or value == "[]":
-        why = "nothing in SIMS" if not rule.special else "no period covers the effective date"
+    elif is_blank(value) or value == attribute.kind.nothing:
+        why = "no period covers the effective date" if attribute.special else "nothing in SIMS"
     else:
         why = "as in SIMS"
-    return Choice(column, rule, sims_id, why, _words(column, value) if may_see_values else None, withheld)
-
-
-def _words(column: str, value: Any) -> str:
-    """A value as a person reads it."""
-    if column == "free_school_meals":
-        return "yes" if value is True else "no"
-    if not isinstance(value, str):
-        return ""
-    if column == "home_address":
-        parts = json.loads(value)
-        names = ("streetAddress", "locality", "region", "postalCode", "country")
-        return "\n".join(parts[name] for name in names if name in parts)
-    if column == "sen_information":
-        return "\n".join(", ".join(map(str, provision.values())) for provision in json.loads(value))
-    return value
+    return Choice(attribute, sims_id, why, attribute.kind.show(value) if may_see_values else None, withheld)

@@ -22,10 +22,12 @@ from sandbox.sims import server
 from sandbox.sims.database import Database
 from sims_calls import VALUES, Call, Make, Trap, put_a_student, spoil, trap
 from sims_sync.errors import SyncError, TransientFault, UnexpectedAnswer
-from sims_sync.sims.client import SimsClient
-from sims_sync.sims.documents import OPERATIONS, SCHOOL, Operation
-from sims_sync.sims.extract import Extract, extract
-from sims_sync.sims.reader import read_document
+from sims_sync.sources.sims.client import SimsClient
+from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL, Operation
+from sims_sync.sources.sims.reader import read_document
+from sims_sync.sources.sims.school_identity import read_school
+from sims_sync.sources.sims.sims_source import Sims
+from sims_sync.sources.source import Extract, extract
 
 TODAY = date(2026, 9, 15)
 ALL = (SCHOOL, *OPERATIONS)
@@ -69,7 +71,7 @@ def read(client: SimsClient, operation: Operation) -> pd.DataFrame:
 
 
 def extracted(client: SimsClient) -> Extract:
-    return extract(client, "823", "4321", TODAY)
+    return extract(Sims(client, "823", "4321"), TODAY)
 
 
 def fault_of(client: SimsClient, operation: Operation) -> SyncError:
@@ -102,7 +104,8 @@ def test_an_answer_that_only_looks_otherwise_is_read_as_the_real_one(
     expected = extracted(client)
     proxy.meddle = spoil(None, HARMLESS[kind], nobody.url)
     found = extracted(client)
-    assert (found.school.name, found.school.la, found.school.estab) == ("Green Abbey School", "823", "4321")
+    school = read_school(found.documents[SCHOOL.name])
+    assert (school.name, school.la, school.estab) == ("Green Abbey School", "823", "4321")
     for table, rows in expected.tables.items():
         assert len(rows) >= 2
         assert_frame_equal(found.tables[table], rows)
@@ -182,8 +185,8 @@ import re, sys
 from datetime import date
 from pathlib import Path
 from sims_sync.errors import UnexpectedAnswer
-from sims_sync.sims.client import SimsClient
-from sims_sync.sims.documents import OPERATIONS
+from sims_sync.sources.sims.client import SimsClient
+from sims_sync.sources.sims.operations import OPERATIONS
 
 def peak():  # unlike that of getrusage, it does not begin with the memory of the process that started this one
     return int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024

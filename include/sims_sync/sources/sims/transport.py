@@ -12,7 +12,7 @@ from urllib3.util.retry import Retry
 from zeep import Plugin
 from zeep.transports import Transport
 
-from sims_sync.sims.prolog import NotXml, described, root_of
+from sims_sync.sources.sims.prolog import NotXml, described, root_of
 
 MAX_BYTES = 200 * 2**20
 """The most bytes of an answer."""

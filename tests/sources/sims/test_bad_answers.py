@@ -21,8 +21,8 @@ from sims_sync.errors import (
     TransientFault,
     UnexpectedAnswer,
 )
-from sims_sync.sims.client import SimsClient
-from sims_sync.sims.documents import OPERATIONS, PERMISSIONS
+from sims_sync.sources.sims.client import SimsClient
+from sims_sync.sources.sims.operations import OPERATIONS, PERMISSIONS
 
 TODAY = date(2026, 11, 23)
 STUDENTS = OPERATIONS[0]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from sims_sync.errors import UnexpectedAnswer
-from sims_sync.sims import reader
-from sims_sync.sims.documents import OPERATIONS, Operation
-from sims_sync.sims.reader import read_document
+from sims_sync.sources.sims import reader
+from sims_sync.sources.sims.operations import OPERATIONS, Operation
+from sims_sync.sources.sims.reader import read_document
 
 STUDENTS = OPERATIONS[0]
 PROLOG = '<?xml version="1.0" encoding="iso-8859-1" standalone="yes"?>'
@@ -122,8 +122,8 @@ def test_memory_stays_below_the_values_and_some_chunks() -> None:
     row = b"<Student><PersonID>1</PersonID>" + b"<Unknown>value</Unknown>" * 40 + b"</Student>"
     document = b"<Students>" + row * (20 * 2**20 // len(row)) + b"</Students>"
     program = (
-        "import re, sys; from pathlib import Path; from sims_sync.sims.documents import OPERATIONS; "
-        "from sims_sync.sims.reader import read_document; document = sys.stdin.buffer.read(); "
+        "import re, sys; from pathlib import Path; from sims_sync.sources.sims.operations import OPERATIONS; "
+        "from sims_sync.sources.sims.reader import read_document; document = sys.stdin.buffer.read(); "
         "read_document(OPERATIONS[0], b'<Students/>'); "
         # ru_maxrss would not do: it begins with the peak of the process that started this one
         "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+) kB', Path('/proc/self/status').read_text())[1]); "

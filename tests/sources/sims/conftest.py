@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from scripted_sims import Script
 
-from sims_sync.sims.client import SimsClient
+from sims_sync.sources.sims.client import SimsClient
 
 
 @pytest.fixture

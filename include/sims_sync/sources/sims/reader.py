@@ -8,8 +8,8 @@ import pandas as pd
 from lxml import etree
 
 from sims_sync.errors import UnexpectedAnswer
-from sims_sync.sims.documents import Operation
-from sims_sync.sims.prolog import NotXml, described, ends_early, no_xml, root_of
+from sims_sync.sources.sims.operations import Operation
+from sims_sync.sources.sims.prolog import NotXml, described, ends_early, no_xml, root_of
 
 _CHUNK = 2**16
 

@@ -25,9 +25,9 @@ from sims_sync.errors import (
     TransientFault,
     UnexpectedAnswer,
 )
-from sims_sync.sims.documents import PERMISSIONS, SCHOOL, Operation
-from sims_sync.sims.school import SchoolIdentity, read_school
-from sims_sync.sims.transport import (
+from sims_sync.sources.sims.operations import PERMISSIONS, SCHOOL, Operation
+from sims_sync.sources.sims.school_identity import SchoolIdentity, read_school
+from sims_sync.sources.sims.transport import (
     CALL_SECONDS,
     CONNECT_SECONDS,
     MAX_BYTES,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sims_sync.errors import RollRefused, UnexpectedAnswer
-from sims_sync.sims.documents import SCHOOL
-from sims_sync.sims.reader import read_document
+from sims_sync.sources.sims.operations import SCHOOL
+from sims_sync.sources.sims.reader import read_document
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,195 @@
+"""Where a value stands in an account, as JSON: how it is read there, put there, and addressed by PATCH (RFC 7644).
+
+What a user or another system keeps in other types of phone or email, or in other roles, stays as it is (SPEC section
+3).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sims_sync.model.attributes import EXTENSION, STUDENT_ROLE, Attribute
+
+Account = dict[str, Any]
+Operation = dict[str, Any]
+
+_TYPED = re.compile(r'(?P<list>\w+)\[type eq "(?P<type>\w+)"\]')
+
+
+class Place(Protocol):
+    """One value's place in an account."""
+
+    @property
+    def root(self) -> str:
+        """The attribute of the account in which it lies."""
+
+    def get(self, account: Account) -> Any:
+        """The value that is ours, none where there is none."""
+
+    def put(self, account: Account, value: Any) -> None:
+        """Put a value there, in an account that is a copy; none clears."""
+
+    def operations(self, before: Account, after: Account) -> list[Operation]:
+        """The PATCH operations (RFC 7644 section 3.5.2) that make the place what it is in ``after``."""
+
+
+def place_of(attribute: Attribute) -> Place:
+    """Where an attribute's value stands."""
+    if typed := _TYPED.fullmatch(attribute.name):
+        return Typed(typed["list"], typed["type"], attribute.kind.parts)
+    *parents, name = attribute.name.split(".")
+    return Single((EXTENSION, *parents) if attribute.extension else tuple(parents), name)
+
+
+@dataclass(frozen=True)
+class Single:
+    """A value by itself, in the account or in an object of it.
+
+    :param parents: the objects in which it lies, the outermost first.
+    """
+
+    parents: tuple[str, ...]
+    name: str
+
+    @property
+    def root(self) -> str:
+        return next(iter(self.parents), self.name)
+
+    def get(self, account: Account) -> Any:
+        value: Any = account
+        for part in (*self.parents, self.name):
+            value = (value or {}).get(part)
+        return value
+
+    def put(self, account: Account, value: Any) -> None:
+        holder = account
+        for parent in self.parents:
+            holder[parent] = dict(holder.get(parent) or {})
+            holder = holder[parent]
+        if value is None or value == []:
+            holder.pop(self.name, None)
+        else:
+            holder[self.name] = value
+
+    def operations(self, before: Account, after: Account) -> list[Operation]:
+        old, new = self.get(before), self.get(after)
+        if old == new:
+            return []
+        if new is None:
+            return [{"op": "remove", "path": self._path}]
+        return [{"op": "add" if old is None else "replace", "path": self._path, "value": new}]
+
+    @property
+    def _path(self) -> str:
+        if self.parents[:1] == (EXTENSION,):
+            return f"{EXTENSION}:{'.'.join((*self.parents[1:], self.name))}"
+        return ".".join((*self.parents, self.name))
+
+
+@dataclass(frozen=True)
+class Typed:
+    """The value of one type in a multi-valued attribute. Of several the first is ours; one without a type that equals
+    ours gets the type.
+
+    :param parts: those of an entry that make its value, where it is an object; else its value is its ``value``.
+    """
+
+    root: str
+    type: str
+    parts: tuple[str, ...] = ()
+
+    def get(self, account: Account) -> Any:
+        entry = next((each for each in account.get(self.root) or () if self._is_ours(each)), None)
+        if entry is None:
+            return None
+        return entry if self.parts else entry.get("value")
+
+    def put(self, account: Account, value: Any) -> None:
+        entries = account.get(self.root) or []
+        ours = next((entry for entry in entries if self._is_ours(entry)), None)
+        if value is None:
+            # All of the type: a second one would be the first of the next night, and be cleared then.
+            entries = [entry for entry in entries if not self._is_ours(entry)]
+        else:
+            new = {"type": self.type, **(value if self.parts else {"value": value})}
+            twin = next((entry for entry in entries if not entry.get("type") and self._same(entry, new)), None)
+            if ours is not None:
+                kept = {"type": ours["type"], **_primary(twin), **_primary(ours)}
+                # An object is written whole, so that no old part of it stays.
+                whole = new if self.parts and not self._same(ours, new) else {**ours, **new}
+                entries = [{**whole, **kept} if entry is ours else entry for entry in entries if entry is not twin]
+            elif twin is not None:
+                entries = [{**entry, "type": self.type} if entry is twin else entry for entry in entries]
+            else:
+                entries = [*entries, new]
+        if entries:
+            account[self.root] = entries
+        else:
+            account.pop(self.root, None)
+
+    def operations(self, before: Account, after: Account) -> list[Operation]:
+        """Addressed by type only where one entry has that type; else the list is replaced whole, by the same one that a
+        PUT would send, for a path with a filter changes every entry that matches."""
+        old, new = before.get(self.root) or [], after.get(self.root) or []
+        if old == new:
+            return []
+        ours_before, ours_after = ([each for each in entries if self._is_ours(each)] for entries in (old, new))
+        others_before, others_after = ([each for each in entries if not self._is_ours(each)] for entries in (old, new))
+        path = f'{self.root}[type eq "{self.type}"]'
+        if others_before != others_after or len(ours_before) > 1:
+            return [{"op": "replace", "path": self.root, "value": new} if new else {"op": "remove", "path": self.root}]
+        if not ours_before:
+            return [{"op": "add", "path": self.root, "value": ours_after}]
+        if not ours_after:
+            return [{"op": "remove", "path": path}]
+        if self.parts:  # a replace would leave the old parts that the new object lacks
+            return [{"op": "remove", "path": path}, {"op": "add", "path": self.root, "value": ours_after}]
+        return [{"op": "replace", "path": f"{path}.value", "value": ours_after[0]["value"]}]
+
+    def _is_ours(self, entry: Account) -> bool:
+        return str(entry.get("type") or "").casefold() == self.type
+
+    def _same(self, entry: Account, new: Account) -> bool:
+        return all((entry.get(part) or None) == (new.get(part) or None) for part in self.parts or ("value",))
+
+
+@dataclass(frozen=True)
+class StudentRole:
+    """The role ``student`` among the account's roles: the values are ``add`` and ``remove``."""
+
+    root: str = "roles"
+
+    def get(self, account: Account) -> bool:
+        return any(is_student_role(role) for role in account.get(self.root) or ())
+
+    def put(self, account: Account, value: Any) -> None:
+        roles = account.get(self.root) or []
+        others = [role for role in roles if not is_student_role(role)]
+        if value == "add":
+            account[self.root] = roles if len(others) < len(roles) else [*roles, {"value": STUDENT_ROLE}]
+        elif others:
+            account[self.root] = others
+        else:
+            account.pop(self.root, None)
+
+    def operations(self, before: Account, after: Account) -> list[Operation]:
+        old, new = before.get(self.root) or [], after.get(self.root) or []
+        added = [role for role in new if role not in old]
+        removed = [role["value"] for role in old if role not in new]
+        if len(removed) > 1:  # `student` and `Student`: the first removal takes both where the case does not count
+            return [{"op": "replace", "path": self.root, "value": new} if new else {"op": "remove", "path": self.root}]
+        return [
+            *([{"op": "add", "path": self.root, "value": added}] if added else []),
+            *({"op": "remove", "path": f'{self.root}[value eq "{value}"]'} for value in removed),
+        ]
+
+
+def is_student_role(role: dict[str, Any]) -> bool:
+    """Whether a role is ``student``, compared without case (RFC 7643 section 8.7.1)."""
+    return str(role.get("value", "")).casefold() == STUDENT_ROLE
+
+
+def _primary(entry: Account | None) -> Account:
+    return {"primary": entry["primary"]} if entry and entry.get("primary") else {}

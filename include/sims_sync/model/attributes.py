@@ -1,0 +1,143 @@
+"""The attributes of an account that the sync writes, each declared once, here (SPEC sections 3 and 4).
+
+Accounts as they are (read from the directory) and accounts as they should be (made from the source) are tables with the
+same columns, one for each attribute, so that a difference is a comparison of two columns. What is managed of an
+account, what a viewer of the pages may see, and the words for it all follow from the declaration. ``docs/adding.md``
+shows how to add one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sims_sync.model.kinds import ADDRESS, DAY, FLAG, PROVISIONS, TEXT, Kind
+
+EXTENSION = "urn:sims-sync:scim:schemas:extension:student:1.0:User"
+STUDENT_ROLE = "student"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute of an account.
+
+    :param name: the SCIM path; attributes of the student extension without its URN. Plans and reports call it so.
+    :param column: the column of the account tables.
+    :param kind: what its values are.
+    :param label: what the pages call it.
+    :param rule: how its value is taken, in words.
+    :param taken_from: the source's column of students that is taken as it is; none where ``students.wanted`` has a rule
+        of its own for the attribute.
+    :param row_id: what SIMS calls the id of the row that a rule chose, if there is one.
+    :param extension: whether it belongs to the student extension.
+    :param written: ``always``; ``once``, into an account that is created or becomes a student's and has no value; or
+        ``at_creation``.
+    :param special: whether it tells health or poverty (UK GDPR Article 9): the mere choice is shown only to who may
+        edit the school's DAG.
+    """
+
+    name: str
+    column: str
+    kind: Kind
+    label: str
+    rule: str = "as in SIMS"
+    taken_from: str | None = None
+    row_id: str = ""
+    extension: bool = False
+    written: Literal["always", "once", "at_creation"] = "always"
+    special: bool = False
+
+
+_MARKED = "of {}, the one marked Primary; else the one marked Main; else the first in the list"
+
+ATTRIBUTES: tuple[Attribute, ...] = (
+    Attribute(
+        "userName",
+        "user_name",
+        TEXT,
+        "User name",
+        "given once, when the account is created; later runs never change it",
+        row_id="EmailID",
+        written="at_creation",
+    ),
+    Attribute("name.givenName", "given_name", TEXT, "Forename", taken_from="forename"),
+    Attribute("name.familyName", "family_name", TEXT, "Surname", taken_from="surname"),
+    Attribute(
+        'addresses[type eq "home"]',
+        "home_address",
+        ADDRESS,
+        "Home address",
+        "of the home addresses in force, the one that began last; else one without a start; else the next to begin; "
+        "else the last to end",
+        row_id="AddressID",
+    ),
+    Attribute(
+        'phoneNumbers[type eq "home"]',
+        "home_telephone",
+        TEXT,
+        "Home telephone",
+        _MARKED.format("those of type H"),
+        row_id="TelephoneID",
+    ),
+    Attribute(
+        'phoneNumbers[type eq "mobile"]',
+        "mobile_telephone",
+        TEXT,
+        "Mobile telephone",
+        _MARKED.format("those of type M"),
+        row_id="TelephoneID",
+    ),
+    Attribute(
+        'emails[type eq "home"]',
+        "home_email",
+        TEXT,
+        "Personal email",
+        _MARKED.format("those of type H"),
+        row_id="EmailID",
+    ),
+    Attribute(
+        'emails[type eq "work"]', "work_email", TEXT, "Work email", _MARKED.format("those of type W"), row_id="EmailID"
+    ),
+    Attribute(
+        "schoolIdentifier", "school_identifier", TEXT, "Admission number", taken_from="admission_number", extension=True
+    ),
+    Attribute("dateOfBirth", "date_of_birth", DAY, "Date of birth", taken_from="date_of_birth", extension=True),
+    Attribute(
+        "freeSchoolMeals",
+        "free_school_meals",
+        FLAG,
+        "Free school meals",
+        "whether a period covers the effective date",
+        extension=True,
+        special=True,
+    ),
+    Attribute(
+        "gender",
+        "gender",
+        TEXT,
+        "Gender",
+        "the directory's own gender of the name that SIMS holds",
+        taken_from="gender",
+        extension=True,
+    ),
+    Attribute(
+        "senInformation",
+        "sen_information",
+        PROVISIONS,
+        "SEN information",
+        "the provisions that cover the effective date",
+        extension=True,
+        special=True,
+    ),
+    Attribute(
+        "emailPreference",
+        "email_preference",
+        TEXT,
+        "Preferred email",
+        "the type of the Primary email; else of the Main one; else Personal. Written once",
+        row_id="EmailID",
+        extension=True,
+        written="once",
+    ),
+)
+"""All attributes, in the order in which pages and plans name them."""

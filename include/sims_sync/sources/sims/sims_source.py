@@ -1,0 +1,54 @@
+"""SIMS as a source: its documents, one call after the other (SPEC section 2)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from sims_sync.model.person import NUMBER
+from sims_sync.sources.sims.client import SimsClient
+from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL, Operation
+from sims_sync.sources.sims.reader import read_document
+from sims_sync.sources.sims.school_identity import check_school
+from sims_sync.sources.source import Fetched
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sims:
+    """The SIMS of a school.
+
+    :param la: the number of the school's local authority, as text.
+    :param estab: the number of the school, as text.
+    """
+
+    client: SimsClient
+    la: str
+    estab: str
+
+    key = NUMBER
+    cannot_know = frozenset[str]()
+
+    def fetch(self, effective_date: date) -> Iterator[Fetched]:
+        """Fetch the documents, that of the school first.
+
+        :raises RollRefused: it is another school's SIMS; then no student is read.
+        :raises SyncError: what ``SimsClient.fetch`` and ``read_document`` raise.
+        """
+        school = self.client.school()
+        check_school(school, self.la, self.estab, connection_name=self.client.connection_name)
+        yield Fetched(SCHOOL.name, school.document)
+        for operation in OPERATIONS:
+            yield self._fetched(operation, effective_date)
+
+    def _fetched(self, operation: Operation, effective_date: date) -> Fetched:
+        began = time.monotonic()
+        document = self.client.fetch(operation, effective_date)
+        rows = read_document(operation, document)
+        seconds = time.monotonic() - began
+        log.info("%s: %d rows, %d kB, %.1f s", operation.name, len(rows), len(document) // 1024, seconds)
+        return Fetched(operation.name, document, operation.table, rows)

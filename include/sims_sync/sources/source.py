@@ -1,0 +1,142 @@
+"""What a source owes the rules: seven tables, the form of its keys, and what it cannot know (SPEC section 2).
+
+SIMS is the first source (``sources.sims``); ``docs/adding.md`` shows how to add another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+import pandas as pd
+import pandera.pandas as pa
+
+from sims_sync.errors import RollRefused
+from sims_sync.model.person import KeyForm
+
+
+def _table(*columns: str, strict: str | bool = "filter") -> pa.DataFrameSchema:
+    return pa.DataFrameSchema(
+        {column: pa.Column(str, nullable=True) for column in columns},
+        coerce=True,
+        strict=strict,
+    )
+
+
+TABLES: Mapping[str, pa.DataFrameSchema] = {
+    # Beside these, the columns that attributes are taken from (``model.attributes``).
+    "students": _table("person_id", "forename", "surname", "admission_number", strict=False),
+    "addresses": _table(
+        "address_id",
+        "apartment",
+        "house_name",
+        "house_number",
+        "street",
+        "district",
+        "town",
+        "county",
+        "postcode",
+        "country",
+    ),
+    "person_addresses": _table("person_id", "address_id", "start_date", "end_date", "address_type"),
+    "telephones": _table("person_id", "telephone_id", "location", "number", "main", "primary"),
+    "emails": _table("person_id", "email_id", "location", "email_address", "main", "primary"),
+    "sen_provisions": _table("person_id", "provision_type", "provision_description", "start_date", "end_date"),
+    "free_meals": _table("person_id", "start_date", "end_date"),
+}
+"""The seven tables, all of text (``str``, null where there is no value), in the source's order, which is meaningful.
+``person_id`` is a key in its one spelling, null where the source sent none that is valid. All tables but ``students``
+may hold people who are no students. A table of what a source cannot know is empty."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One document of a source.
+
+    :param name: of the document, in the source's words.
+    :param content: as it came, to be kept with the run; empty where there is nothing to keep.
+    :param table: the one of :data:`TABLES` that it holds, empty for a document that holds none.
+    :param rows: the rows of the table, as text.
+    """
+
+    name: str
+    content: bytes = field(default=b"", repr=False)
+    table: str = ""
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+
+
+class Source(Protocol):
+    """Where a school's roll comes from."""
+
+    @property
+    def key(self) -> KeyForm:
+        """What the keys of its people look like."""
+
+    @property
+    def cannot_know(self) -> frozenset[str]:
+        """Columns of attributes (``model.attributes``) that it has no notion of: they are never written nor cleared."""
+
+    def fetch(self, effective_date: date) -> Iterator[Fetched]:
+        """Fetch the roll of a date, a document at a time: the next one is asked for only when this one was good.
+
+        :raises SyncError: it cannot be had, or is not that of the school.
+        """
+
+
+@dataclass(frozen=True)
+class Extract:
+    """What a source answered.
+
+    :param documents: as they came, by name.
+    :param tables: those of :data:`TABLES`.
+    """
+
+    documents: dict[str, bytes] = field(repr=False)
+    tables: dict[str, pd.DataFrame] = field(repr=False)
+
+
+def extract(source: Source, effective_date: date) -> Extract:
+    """Fetch a school's roll, one document after the other.
+
+    :raises RollRefused: there are no students, or not one email address: then nothing more is asked for.
+    :raises SyncError: what the source raises.
+    """
+    extracted = Extract({}, {})
+    for fetched in source.fetch(effective_date):
+        if fetched.content:
+            extracted.documents[fetched.name] = fetched.content
+        if fetched.table:
+            extracted.tables[fetched.table] = fetched.rows
+            _check(fetched, effective_date)
+    return Extract(extracted.documents, owed(extracted.tables, source.key))
+
+
+def owed(tables: Mapping[str, pd.DataFrame], key: KeyForm) -> dict[str, pd.DataFrame]:
+    """The tables as the rules expect them (:data:`TABLES`), with keys in their one spelling.
+
+    :raises KeyError: a table is missing.
+    """
+    checked = {name: schema.validate(tables[name].reset_index(drop=True)) for name, schema in TABLES.items()}
+    return {
+        name: table.assign(person_id=key.keys(table["person_id"])) if "person_id" in table else table
+        for name, table in checked.items()
+    }
+
+
+def _check(fetched: Fetched, effective_date: date) -> None:
+    """What holds of any roll.
+
+    :raises RollRefused: it cannot be this school's roll.
+    """
+    if fetched.table == "students" and fetched.rows.empty:
+        raise RollRefused(
+            f"SIMS sent no student for {effective_date}: nothing is loaded, nobody is disabled.",
+            advice="Check the effective date, and in SIMS that the school has students on roll on it.",
+        )
+    if fetched.table == "emails" and fetched.rows["email_address"].isna().all():
+        raise RollRefused(
+            "SIMS sent students, but not one email address: nothing is loaded, nobody is disabled.",
+            advice="Check in SIMS what the user of the connection may see.",
+        )
