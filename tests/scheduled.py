@@ -21,7 +21,7 @@ from sandbox.sims import server as sims_server
 from sandbox.sims.database import Database
 from sandbox.sims.server import Broker
 from sandbox.stack import Stack
-from sims_sync.runs.store import run_folder
+from sims_sync.store.layout import run_name
 
 PATIENCE = 120.0
 """Seconds to wait for a run, or for a task of it."""
@@ -92,7 +92,7 @@ class School:
 
     def folder(self, run_id: str) -> Path:
         """The run's files."""
-        return Path(str(run_folder(self.stack.store, self.id, run_id)))
+        return self.stack.store / self.id / run_name(run_id)
 
     def report(self, run_id: str) -> dict[str, Any]:
         report: dict[str, Any] = json.loads((self.folder(run_id) / "report.json").read_text())

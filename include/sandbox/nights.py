@@ -9,7 +9,7 @@ from pathlib import Path
 from sandbox.airflow_api import AirflowApi
 from sandbox.demo_output import Output
 from sims_sync.config import School, load_schools
-from sims_sync.runs.store import run_folder
+from sims_sync.store.layout import run_name
 
 SCHOOLS = Path(__file__).parent / "config" / "schools.yaml"
 NIGHT_SECONDS = 900  # a night that takes longer has failed
@@ -30,7 +30,7 @@ def follow_night(airflow: AirflowApi, store: Path, school: School, run_id: str, 
     began = time.monotonic()
     state = airflow.wait(school.dag_id, run_id, NIGHT_SECONDS, on_change=output.task)
     output.line(f"The run took {time.monotonic() - began:.0f} s: {state}")
-    report = Path(run_folder(store, school.id, run_id)) / "report.json"  # type: ignore[arg-type] # a local store
+    report = store / school.id / run_name(run_id) / "report.json"
     if not report.exists():
         output.failure(f"There is no report at {report}. The logs of the tasks are in Airflow's UI: {airflow.url}")
         return False

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any
 
 import requests
 import yaml
@@ -20,7 +20,7 @@ from serve_schools import PASSWORD, SCHOOLS, TOKEN, SmallSchool
 from sandbox.airflow_api import AirflowApi
 from sandbox.compose_demo import connections
 from sandbox.processes import free_port
-from sims_sync.runs.store import run_folder
+from sims_sync.store.layout import run_name
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "sims-student-sync-test"
@@ -124,7 +124,7 @@ class Installation:
         return self.airflow.wait(dag_of(school), run_id, PATIENCE)
 
     def report(self, school: SmallSchool, run_id: str) -> dict[str, Any]:
-        folder = run_folder(cast(Any, PurePosixPath("/opt/airflow/store")), school.id, run_id)
+        folder = PurePosixPath("/opt/airflow/store") / school.id / run_name(run_id)
         report: dict[str, Any] = json.loads(
             self.compose("exec", "-T", "airflow-scheduler", "cat", f"{folder}/report.json")
         )

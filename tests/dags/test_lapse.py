@@ -13,6 +13,7 @@ from sims_sync.airflow.run import Run
 from sims_sync.config import School
 from sims_sync.runs.stages import RunFiles
 from sims_sync.runs.state import SchoolState
+from sims_sync.store.local import LocalFolder
 
 NIGHT = datetime(2026, 9, 15, 2, 10, tzinfo=UTC)
 
@@ -29,7 +30,9 @@ def run_of(schedule: str, timezone: str = "Etc/UTC") -> Run:
         timezone=timezone,
     )
     parameters = RunParameters(dry_run=False, effective_date=NIGHT.date(), only_person_ids=None, allow_older=False)
-    return Run(school, "run", parameters, RunFiles(Path("run")), SchoolState(Path(), "green-abbey"))
+    return Run(
+        school, "run", parameters, RunFiles(LocalFolder(Path("run"))), SchoolState(LocalFolder(Path()), "green-abbey")
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from airflow.sdk import DAG
 from sims_sync.airflow.retention import delete_expired
 from sims_sync.airflow.retries import FaultRetryPolicy
 from sims_sync.errors import PermanentFault, SyncError
-from sims_sync.runs import store
-from sims_sync.runs.store import run_folder, state_folder
+from sims_sync.store.content import as_json
+from sims_sync.store.layout import run_folder, state_folder
+from sims_sync.store.local import LocalFolder
 
 DAGS = Path(__file__).parents[2] / "dags"
 SCHOOLS = """
@@ -52,11 +53,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SIMS_SYNC_STORE", str(root))
     for school, days in ALL:
         saved_at = datetime.now(UTC) - timedelta(days=days)
-        folder: Any = run_folder(root, school, f"run-{days}")
-        store.write(folder / "extract" / "GetXmlStudents.xml.gz", b"raw")
-        store.write(folder / "extract.json", store.as_json({"saved_at": saved_at.isoformat()}))
-        state: Any = state_folder(root, school)
-        store.write(state / "mark.json", b"{}")
+        folder = run_folder(LocalFolder(root), school, f"run-{days}")
+        folder.write("extract/GetXmlStudents.xml.gz", b"raw")
+        folder.write("extract.json", as_json({"saved_at": saved_at.isoformat()}))
+        state_folder(LocalFolder(root), school).write("mark.json", b"{}")
     return root
 
 

@@ -17,7 +17,7 @@ from airflow.dag_processing.dagbag import DagBag
 from sandbox.directory import server as directory_server
 from sandbox.sims import server as sims_server
 from sandbox.sims.database import Database
-from sims_sync.runs.store import run_folder
+from sims_sync.store.layout import run_name
 
 pytest.register_assert_rewrite("hostile_nights")
 
@@ -102,7 +102,7 @@ def night(_airflow_database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         dag = DagBag(Path(__file__).parents[2] / "dags").dags[DAG_ID]  # a run's parameters stay in its DAG
         dag.deadline = None  # Airflow 3.3's dag.test() cannot make one; test_mails_by_the_scheduler.py has it
         run = dag.test(run_conf={"effective_date": effective_date.isoformat(), **parameters})
-        folder = Path(str(run_folder(store, "green-abbey", run.run_id)))
+        folder = store / "green-abbey" / run_name(run.run_id)
         report = folder / "report.json"
         return Ran(
             state=str(run.state),

@@ -17,7 +17,8 @@ from sims_sync.airflow.parameters import RunParameters
 from sims_sync.airflow.run import Run, find_school
 from sims_sync.runs.stages import STAGES, Reference, RunFiles
 from sims_sync.runs.state import SchoolState
-from sims_sync.runs.store import run_folder
+from sims_sync.store.layout import run_folder
+from sims_sync.store.opening import open_store
 
 SCHOOL = "green-abbey"
 
@@ -56,8 +57,9 @@ class Task:
         parameters = RunParameters(
             dry_run=False, effective_date=self.effective_date, only_person_ids=None, allow_older=False
         )
-        files = RunFiles(run_folder(self.store, SCHOOL, self.run_id))
-        return Run(find_school(SCHOOL), self.run_id, parameters, files, SchoolState(self.store, SCHOOL))
+        store = open_store(self.store)
+        files = RunFiles(run_folder(store, SCHOOL, self.run_id))
+        return Run(find_school(SCHOOL), self.run_id, parameters, files, SchoolState(store, SCHOOL))
 
     def start(self) -> tuple[BaseProcess, Connection]:
         """Begin a try in a process of its own.
@@ -111,7 +113,7 @@ class _Kept(logging.Handler):
 
 def _try(task: Task, said: Connection) -> None:
     kept = _Kept()
-    lease = logging.getLogger("sims_sync.runs.lease")
+    lease = logging.getLogger("sims_sync.store.lease")
     lease.setLevel(logging.INFO)
     lease.addHandler(kept)
     os.environ.update(task.connections)

@@ -14,7 +14,7 @@ from killed_stage import SCHOOL, Task
 
 from sandbox.directory.server import Running
 from sims_sync.runs.stages import STAGES
-from sims_sync.runs.store import STATE
+from sims_sync.store.layout import STATE
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from mail_server import Mailbox, mail_server, parts
 from sims_sync.airflow.alerts import after_report, on_report_failure, on_run_failure
 from sims_sync.airflow.run import find_school
 from sims_sync.mails.failure import Failure
-from sims_sync.runs import store
+from sims_sync.store.content import as_json
+from sims_sync.store.local import LocalFolder
 
 NOW = datetime(2026, 9, 15, 3, tzinfo=UTC)
 
@@ -29,7 +30,7 @@ def mailbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Mailbox
 
 
 def reported(folder: Path, at: datetime) -> None:
-    store.write(folder / "green-abbey" / "tonight" / "report.json", store.as_json({"finished_at": at.isoformat()}))
+    (LocalFolder(folder) / "green-abbey" / "tonight").write("report.json", as_json({"finished_at": at.isoformat()}))
 
 
 def context(**conf: Any) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def test_a_plan_that_was_not_approved_has_written_nothing_whatever_it_counts(
         school=find_school("green-abbey"),
         run_id="tonight",
         parameters=SimpleNamespace(dry_run=False, only_person_ids=None),
-        state=SimpleNamespace(folder=tmp_path / "state"),
+        state=SimpleNamespace(folder=LocalFolder(tmp_path / "state")),
     )
     failure = Failure(NOW, "tonight", "approve", "NotApproved", "Nobody approved the plan in time: it lapsed.")
     counts = {"created": 1, "updated": 1, "disabled": 1}

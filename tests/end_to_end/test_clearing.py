@@ -26,7 +26,8 @@ from sims_sync.errors import PermanentFault, TransientFault
 from sims_sync.runs import stages
 from sims_sync.runs.stages import Reference, RunFiles
 from sims_sync.runs.state import SchoolState
-from sims_sync.runs.store import run_folder
+from sims_sync.store.layout import run_folder
+from sims_sync.store.opening import open_store
 
 if TYPE_CHECKING:
     from sandbox.sims.server import Broker
@@ -78,8 +79,9 @@ class School:
 
     def night(self, run_id: str, day: date, *, allow_older: bool = False) -> Night:
         parameters = RunParameters(dry_run=False, effective_date=day, only_person_ids=None, allow_older=allow_older)
-        files = RunFiles(run_folder(self.store, "green-abbey", run_id))
-        return Night(Run(find_school("green-abbey"), run_id, parameters, files, SchoolState(self.store, "green-abbey")))
+        store = open_store(self.store)
+        files = RunFiles(run_folder(store, "green-abbey", run_id))
+        return Night(Run(find_school("green-abbey"), run_id, parameters, files, SchoolState(store, "green-abbey")))
 
     @property
     def written(self) -> int:
@@ -262,7 +264,7 @@ def test_allow_older_applies_an_older_roll_all_the_same_for_that_run_alone(schoo
 def test_a_mark_that_was_removed_after_the_plan_was_made_stops_the_run(school: School) -> None:
     night = school.night("tuesday", TUESDAY)
     night.carry_out(*TASKS[:5])
-    (night.run.state.folder / "mark.json").unlink()
+    night.run.state.folder.remove("mark.json")
     with pytest.raises(PermanentFault, match=r"mark.json\) was removed .* Clear the run from `plan`"):
         night.carry_out("load")
     assert school.written == 0

@@ -19,7 +19,9 @@ from sandbox.sims.database import Database
 from sandbox.sims.server import Broker
 from sims_sync.airflow import connections
 from sims_sync.airflow.connections import sims_client
-from sims_sync.runs.lease import lease
+from sims_sync.store.layout import state_folder
+from sims_sync.store.lease import hold_lease
+from sims_sync.store.local import LocalFolder
 from tests.end_to_end.conftest import Night
 
 BROKER = {"conn_type": "sims", "login": "sync", "password": "secret"}
@@ -77,8 +79,8 @@ def test_a_wrong_password_is_tried_once(press_test: PressTest, broker_alone: Bro
 def test_a_sims_that_a_run_talks_to_now_is_not_called(
     press_test: PressTest, broker: Broker, tmp_path: Path, connect: Callable[..., None]
 ) -> None:
-    state = tmp_path / "store" / "green-abbey" / "state"
-    with lease(state, "sims", "scheduled__tonight (extract)", wait=timedelta(0)):
+    state = state_folder(LocalFolder(tmp_path / "store"), "green-abbey")
+    with hold_lease(state, "sims", "scheduled__tonight (extract)", wait=timedelta(0)):
         works, message = press_test(host=broker.url, **BROKER)
     assert not works
     assert "scheduled__tonight (extract)" in message

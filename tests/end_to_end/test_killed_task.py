@@ -12,7 +12,7 @@ import pytest
 
 from proxy import Forward, Reply, Request
 from scheduled import PATIENCE, School, scheduled_schools
-from sims_sync.runs.store import STATE
+from sims_sync.store.layout import STATE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

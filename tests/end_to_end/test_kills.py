@@ -26,7 +26,8 @@ from left_behind import untold, working_students
 from proxy import Forward, Reply, Request, pass_on, proxy_to
 from sandbox.sims import server as sims_server
 from sandbox.sims.database import Database
-from sims_sync.runs.lease import lease
+from sims_sync.store.lease import hold_lease
+from sims_sync.store.local import LocalFolder
 
 pytestmark = pytest.mark.slow
 
@@ -162,8 +163,11 @@ def test_most_of_these_extracts_are_killed_before_their_end(school: School) -> N
 
 def test_the_lease_of_a_killed_process_is_free_even_before_its_parent_has_noticed(tmp_path: Path) -> None:
     hold = (
-        "import pathlib, sys, time; from sims_sync.runs.lease import lease\n"
-        "with lease(pathlib.Path(sys.argv[1]), 'directory', 'run A (load)'): print('held', flush=True); time.sleep(60)"
+        "import pathlib, sys, time\n"
+        "from sims_sync.store.lease import hold_lease\n"
+        "from sims_sync.store.local import LocalFolder\n"
+        "with hold_lease(LocalFolder(pathlib.Path(sys.argv[1])), 'directory', 'run A (load)'):\n"
+        "    print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -171,5 +175,5 @@ def test_the_lease_of_a_killed_process_is_free_even_before_its_parent_has_notice
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is dead, and still in the table of processes
         assert psutil.pid_exists(process.pid)
-        with lease(tmp_path, "directory", "run B (load)", wait=timedelta(0)):
+        with hold_lease(LocalFolder(tmp_path), "directory", "run B (load)", wait=timedelta(0)):
             pass

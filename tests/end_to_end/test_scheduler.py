@@ -15,7 +15,7 @@ from sandbox.sims.database import Database
 from sandbox.stack import Stack
 from sims_sync.config import DEFAULT_CONFIG
 from sims_sync.runs.stages import STAGES
-from sims_sync.runs.store import run_folder
+from sims_sync.store.layout import run_name
 
 SCHOOL, DAG_ID = "green-abbey", "sims_student_sync__green-abbey"
 TODAY = date(2026, 9, 15)
@@ -39,7 +39,7 @@ def first_night(stack: Stack) -> str:
 
 
 def folder_of(stack: Stack, run: str) -> Path:
-    return Path(str(run_folder(stack.store, SCHOOL, run)))
+    return stack.store / SCHOOL / run_name(run)
 
 
 def report_of(stack: Stack, run: str) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sims_sync.errors import PermanentFault
-from sims_sync.runs import store
 from sims_sync.runs.mark import Departures, Mark, Roll
 from sims_sync.runs.state import SchoolState
+from sims_sync.store.local import LocalFolder
 
 MONDAY, TUESDAY = date(2026, 9, 14), date(2026, 9, 15)
 NIGHT, MORNING = datetime(2026, 9, 15, 2, tzinfo=UTC), datetime(2026, 9, 15, 9, tzinfo=UTC)
@@ -18,7 +18,7 @@ NIGHT, MORNING = datetime(2026, 9, 15, 2, tzinfo=UTC), datetime(2026, 9, 15, 9, 
 
 @pytest.fixture
 def state(tmp_path: Path) -> SchoolState:
-    return SchoolState(tmp_path, "green-abbey")
+    return SchoolState(LocalFolder(tmp_path), "green-abbey")
 
 
 @pytest.mark.parametrize(
@@ -67,20 +67,22 @@ def test_departures_are_forgotten_after_7_days(state: SchoolState) -> None:
 
 
 def test_what_shows_that_an_earlier_run_wrote_is_its_departures_or_its_files(tmp_path: Path) -> None:
-    state = SchoolState(tmp_path, "green-abbey")
-    store.write(tmp_path / "green-abbey" / "run-a" / "plan.json", b"{}")
+    state = SchoolState(LocalFolder(tmp_path), "green-abbey")
+    school = LocalFolder(tmp_path) / "green-abbey"
+    (school / "run-a").write("plan.json", b"{}")
+    school.write("notes.txt", b"no run")
     state.claim("http://127.0.0.1/scim/v2")
     assert not state.has_applied(), "it was planned, and not applied"
-    store.write(tmp_path / "green-abbey" / "run-b" / "load.json", b'{"facts": {"set_mark": false}}')
+    (school / "run-b").write("load.json", b'{"facts": {"set_mark": false}}')
     assert not state.has_applied(), "it was of some students alone"
-    store.write(tmp_path / "green-abbey" / "run-a" / "load.json", b'{"facts": {}}')
+    (school / "run-a").write("load.json", b'{"facts": {}}')
     assert state.has_applied()
-    other = SchoolState(tmp_path, "other")
+    other = SchoolState(LocalFolder(tmp_path), "other")
     other.save_departures(Departures("run A", "plan", NIGHT, False, ()))
     assert other.has_applied()
 
 
 def test_a_state_file_that_cannot_be_read_says_what_to_do(state: SchoolState) -> None:
-    store.write(state.folder / "mark.json", b'{"effective_')
+    state.folder.write("mark.json", b'{"effective_')
     with pytest.raises(PermanentFault, match=r"mark\.json .* green-abbey .* backup"):
         state.mark()

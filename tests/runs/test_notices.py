@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from sims_sync.runs.notices import Notices
+from sims_sync.store.local import LocalFolder
 
 
 def test_what_was_told_is_remembered(tmp_path: Path) -> None:
     notices = Notices(failing={"stage": "load"}, told="the directory could not be used", records=("101:no_email",))
-    notices.save(tmp_path / "state")
-    assert Notices.of(tmp_path / "state") == notices
+    notices.save(LocalFolder(tmp_path / "state"))
+    assert Notices.of(LocalFolder(tmp_path / "state")) == notices
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b'{"failing": null, "told": "", "records": 3}', b"\xff"])
@@ -21,4 +22,4 @@ def test_a_memory_that_is_lost_or_cannot_be_read_is_as_if_nothing_had_been_told(
 ) -> None:
     if content is not None:
         (tmp_path / "notices.json").write_bytes(content)
-    assert Notices.of(tmp_path) == Notices()
+    assert Notices.of(LocalFolder(tmp_path)) == Notices()

@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from sims_sync.runs import store
 from sims_sync.runs.stages import RunFiles
+from sims_sync.store.layout import run_folder, run_name
+from sims_sync.store.local import LocalFolder
 
 NONE = dict.fromkeys(
     ("extracted", "rejected", "warnings", "created", "updated", "unchanged", "enabled", "disabled", "failed"), 0
@@ -56,7 +57,7 @@ def write_report(
         "finished_at": ended.isoformat(),
         **own,
     }
-    folder = Path(str(store.run_folder(root, school_id, run_id)))
+    folder = root / school_id / run_name(run_id)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(report))
     os.utime(folder / "report.json", (ended.timestamp(), ended.timestamp()))
@@ -79,7 +80,7 @@ def error(person_id: int, code: str = "no_email", **own: Any) -> dict[str, Any]:
 
 def write_held_plan(root: Path, school_id: str, run_id: str, *reasons: str) -> None:
     """What a run has saved that waits for an approval."""
-    files = RunFiles(store.run_folder(root, school_id, run_id))
+    files = RunFiles(run_folder(LocalFolder(root), school_id, run_id))
     facts = {"effective_date": "2026-09-15", "held": list(reasons), "superseded": None, "limits": []}
     document = {"counts": {}, "no_leaver_check": None, "changes": [], "unchanged": []}
     files.save("extract", {}, counts={}, facts=facts)

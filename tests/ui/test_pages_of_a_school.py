@@ -25,7 +25,7 @@ from ui_client import Pages
 from sandbox.directory import server as directory_server
 from sandbox.sims import server as sims_server
 from sandbox.sims.database import Database
-from sims_sync.runs.store import run_folder
+from sims_sync.store.layout import run_name
 from sims_sync.ui.pages import MISSING
 
 DAG_ID = "sims_student_sync__green-abbey"
@@ -188,7 +188,7 @@ def test_errors_can_be_downloaded_for_a_spreadsheet(nights: Nights) -> None:
     answer = nights.pages.get(f"dags/{DAG_ID}/runs/{quote(nights.second)}/errors.csv", READER)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="errors-green-abbey-{SECOND}.csv"'
-    folder = Path(str(run_folder(nights.pages.root, "green-abbey", nights.second)))
+    folder = nights.pages.root / "green-abbey" / run_name(nights.second)
     assert answer.content == (folder / "errors.csv").read_bytes()
     (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
     assert row["person_id"] == "102"

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from airflow.sdk import ObjectStoragePath
 from invented_runs import error, write_config, write_held_plan, write_report
 from ui_client import Pages
 
+from object_store import object_store
 from sims_sync.config import School
+from sims_sync.store.local import LocalFolder
 from sims_sync.ui.airflow_runs import AirflowRun, DagState
 from sims_sync.ui.history import History
 from sims_sync.ui.schools import STANDINGS, line, lines
@@ -31,7 +32,7 @@ def school(school_id: str = "x", **own: object) -> School:
 
 def standing(root: Path, dag: DagState | None = IDLE, **own: object) -> tuple[str, str, str]:
     """How the school ``x`` of a store stands, why, and what to do."""
-    shown = line(school(**own), History(root).of("x"), dag, root, NOW)
+    shown = line(school(**own), History(LocalFolder(root)).of("x"), dag, LocalFolder(root), NOW)
     return shown.standing, shown.why, shown.advice
 
 
@@ -122,7 +123,7 @@ def test_the_most_urgent_school_is_the_first(tmp_path: Path) -> None:
     write_held_plan(tmp_path, "e", "tonight", "8 of 20.")
     schools = [school(school_id) for school_id in "abcde"]
     dags = {each.dag_id: IDLE for each in schools} | {schools[4].dag_id: under_way("tonight")}
-    ordered = lines(schools, History(tmp_path).of_all("abcde"), dags, tmp_path, NOW)
+    ordered = lines(schools, History(LocalFolder(tmp_path)).of_all("abcde"), dags, LocalFolder(tmp_path), NOW)
     assert [each.school.id for each in ordered] == ["e", "d", "c", "b", "a"]
 
 
@@ -132,12 +133,12 @@ def test_a_report_that_is_no_report_is_said_and_stops_no_other(tmp_path: Path) -
     for broken in ("{", "[]", "{}", '{"errors": 3}'):
         (folder / "report.json").write_text(broken)
         assert standing(tmp_path)[0] == "unreadable"
-    assert [run.outcome for run in History(tmp_path).of("y")] == ["success"]
+    assert [run.outcome for run in History(LocalFolder(tmp_path)).of("y")] == ["success"]
 
 
 def test_a_report_is_read_once_and_again_when_it_is_written_anew(tmp_path: Path) -> None:
     folder = write_report(tmp_path, "x", "tonight", ended=TONIGHT, extracted=10)
-    history = History(tmp_path)
+    history = History(LocalFolder(tmp_path))
     assert history.of("x")[0].counts["extracted"] == 10
     report = folder / "report.json"
     before = report.stat()
@@ -155,8 +156,10 @@ def test_an_object_store_shows_the_same_as_a_folder(tmp_path: Path) -> None:
         write_report(tmp_path, "x", f"night-{day}", ended=TONIGHT - timedelta(days=day), extracted=day)
     (tmp_path / "x" / "state").mkdir()
     (tmp_path / "x" / "state" / "report.json").write_text("{}")
-    remote = ObjectStoragePath(f"file://{tmp_path}")
-    assert History(remote).of_all(["x", "nobody"]) == History(tmp_path).of_all(["x", "nobody"])
+    remote = object_store(tmp_path)
+    for path in tmp_path.rglob("report.json"):
+        remote.write(str(path.relative_to(tmp_path)), path.read_bytes())
+    assert History(remote).of_all(["x", "nobody"]) == History(LocalFolder(tmp_path)).of_all(["x", "nobody"])
     assert [run.run_id for run in History(remote).of("x")] == ["night-0", "night-1", "night-2"]
 
 

@@ -17,12 +17,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sims_sync.airflow.mail import places, send
-from sims_sync.airflow.run import Run, find_school, store_path
+from sims_sync.airflow.run import Run, configured_store, find_school
 from sims_sync.config import School
 from sims_sync.mails import kinds
 from sims_sync.mails.failure import Failure
 from sims_sync.runs.notices import Notices
-from sims_sync.runs.store import StorePath, run_folder, state_folder
+from sims_sync.store.folder import Folder
+from sims_sync.store.layout import run_folder, state_folder
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def after_report(run: Run, document: dict[str, Any], failure: Failure | None) ->
         _tell_records(run, document)
 
 
-def tell_failure(school: School, state: StorePath, failure: Failure, written: int | None) -> None:
+def tell_failure(school: School, state: Folder, failure: Failure, written: int | None) -> None:
     """Tell of a failure, unless it was told before; keep it for the digest.
 
     :param written: accounts written until then; none where nobody can tell.
@@ -93,7 +94,7 @@ def _tell_records(run: Run, document: dict[str, Any]) -> None:
         replace(before, records=tuple(now)).save(run.state.folder)
 
 
-def failing(state: StorePath) -> Failure | None:
+def failing(state: Folder) -> Failure | None:
     """How a school fails, if it does."""
     return _failing(Notices.of(state))
 
@@ -125,7 +126,8 @@ def on_run_failure(school_id: str) -> Callable[[Any], None]:
 
 
 def _tell_unreported(school_id: str, dag_run: Any, stage: str, message: str) -> None:
-    store, state = store_path(), state_folder(store_path(), school_id)
+    store = configured_store()
+    state = state_folder(store, school_id)
     if _has_reported(run_folder(store, school_id, dag_run.run_id), dag_run.start_date):
         return  # `report` has told it
     told = failing(state)
@@ -138,12 +140,14 @@ def _tell_unreported(school_id: str, dag_run: Any, stage: str, message: str) -> 
     tell_failure(find_school(school_id), state, failure, None)
 
 
-def _has_reported(folder: StorePath, started_at: datetime | None) -> bool:
+def _has_reported(folder: Folder, started_at: datetime | None) -> bool:
     """Whether there is a report of this try of the run: one that was cleared keeps its old one until a task begins."""
-    path = folder / "report.json"
-    if not path.exists():
+    if not folder.exists("report.json"):
         return False
-    return started_at is None or datetime.fromisoformat(json.loads(path.read_bytes())["finished_at"]) >= started_at
+    return (
+        started_at is None
+        or datetime.fromisoformat(json.loads(folder.read("report.json"))["finished_at"]) >= started_at
+    )
 
 
 async def run_is_late(school_id: str, minutes: int, context: Any) -> None:
@@ -164,16 +168,15 @@ def _began(dag_run: dict[str, Any]) -> datetime:
 
 def _tell_late(school_id: str, run_id: str, after: timedelta) -> None:
     school = find_school(school_id)
-    folder = run_folder(store_path(), school_id, run_id)
+    folder = run_folder(configured_store(), school_id, run_id)
     if _waits_for_approval(folder):
         return  # that was mailed when the question was asked
     done = ("extract", "validate", "transform", "plan", "approve", "load", "disable_leavers")
-    at_work = next((stage for stage in done if not (folder / f"{stage}.json").exists()), "report")
+    at_work = next((stage for stage in done if not folder.exists(f"{stage}.json")), "report")
     send(school, kinds.run_late(school, run_id, after, at_work, places(school.dag_id, run_id)))
 
 
-def _waits_for_approval(folder: StorePath) -> bool:
-    plan = folder / "plan.json"
-    if not plan.exists() or (folder / "approve.json").exists() or (folder / "approve.ended.json").exists():
+def _waits_for_approval(folder: Folder) -> bool:
+    if not folder.exists("plan.json") or folder.exists("approve.json") or folder.exists("approve.ended.json"):
         return False
-    return bool(json.loads(plan.read_bytes())["facts"]["held"])
+    return bool(json.loads(folder.read("plan.json"))["facts"]["held"])

@@ -26,9 +26,9 @@ from sims_sync.changes.change import Change
 from sims_sync.changes.plan import Plan
 from sims_sync.directory.writing import Directory
 from sims_sync.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
-from sims_sync.runs.lease import Lease, lease
 from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.stages import Reference, StageOutput
+from sims_sync.store.lease import Lease, hold_lease
 
 
 def load(run: Run, approved: Reference | None) -> Reference:
@@ -41,8 +41,8 @@ def load(run: Run, approved: Reference | None) -> Reference:
         raise AirflowSkipException("Dry run: the plan is made, nothing is written.")
     directory = _open_planned(run, source)
     replan = replan_student(source.table("accounts"), rules(run, directory, source))
-    with _alone(run, source, "load") as held:
-        results, fault = _write(run, directory, made.for_students, replan, held)
+    with _alone(run, source, "load") as lease:
+        results, fault = _write(run, directory, made.for_students, replan, lease)
         reference = _save(run, "load", approval, results)
     _check_complete(made.for_students, results, fault)
     return reference
@@ -59,9 +59,9 @@ def disable_leavers(run: Run, loaded: Reference) -> Reference:
     directory = _open_planned(run, source)
     validation = run.files.open("validate")
     replan = replan_leaver(validation.table("roll"), validation.table("roll_emails"), rules(run, directory, source))
-    with _alone(run, source, "disable_leavers") as held:
+    with _alone(run, source, "disable_leavers") as lease:
         earlier = _write_down_planned(run, approval, made.for_leavers)
-        results, fault = _write(run, directory, made.for_leavers, replan, held)
+        results, fault = _write(run, directory, made.for_leavers, replan, lease)
         if fault is None:
             results, fault = _read_back(directory, results)
         _write_down_done(run, approval, results, earlier if fault else frozenset())
@@ -112,7 +112,7 @@ def _alone(run: Run, source: StageOutput, stage: str) -> Iterator[Lease]:
     :raises PermanentFault: the mark was there when the plan was made, and is gone.
     """
     own = roll(source)
-    with lease(run.state.folder, "directory", f"{run.run_id} ({stage})") as held:
+    with hold_lease(run.state.folder, "directory", f"{run.run_id} ({stage})") as lease:
         mark = run.state.mark()
         if reason := source.facts["superseded"] or superseded(run, mark, own):
             raise Superseded(reason)
@@ -124,11 +124,11 @@ def _alone(run: Run, source: StageOutput, stage: str) -> Iterator[Lease]:
         if run.parameters.only_person_ids is None:
             rejected = source.facts["rejected"]
             run.state.save_mark(mark.moved_to(own, run.run_id, rejected) if mark else Mark(own, run.run_id, rejected))
-        yield held
+        yield lease
 
 
 def _write(
-    run: Run, directory: Directory, changes: list[Change], replan: Replan, held: Lease
+    run: Run, directory: Directory, changes: list[Change], replan: Replan, lease: Lease
 ) -> tuple[list[Result], SyncError | None]:
     """Write the changes: what became of each, and the fault that ended the writing half way, if one did."""
     keeps_marks = directory.mapping.keeps_marks
@@ -137,7 +137,7 @@ def _write(
         run.state.save_disabled_accounts(run.state.disabled_accounts() | marked)
     results: list[Result] = []
     try:
-        results.extend(apply_changes(directory, changes, replan, held.check))
+        results.extend(apply_changes(directory, changes, replan, lease.check))
     except SyncError as fault:
         return results, fault
     done = {str(result.account_id) for result in results if result.result == "done"}

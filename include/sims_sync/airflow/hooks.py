@@ -14,7 +14,7 @@ from typing import Any
 from airflow.sdk import BaseHook
 
 from sims_sync.airflow.connections import address, directory_client, read_connection, sims_client
-from sims_sync.airflow.run import store_path
+from sims_sync.airflow.run import configured_store
 from sims_sync.config import ConfigError, School, load_schools
 from sims_sync.errors import SyncError
 
@@ -93,14 +93,14 @@ def _alone_with(endpoint: str) -> Iterator[None]:
 
     :raises TransientFault: a run of the school talks to it now.
     """
-    from sims_sync.runs.lease import lease
-    from sims_sync.runs.store import state_folder
+    from sims_sync.store.layout import state_folder
+    from sims_sync.store.lease import hold_lease
 
     school = _school_at(endpoint)
     if school is None:
         yield
         return
-    with lease(state_folder(store_path(), school.id), "sims", "a connection test", wait=timedelta(0)):
+    with hold_lease(state_folder(configured_store(), school.id), "sims", "a connection test", wait=timedelta(0)):
         yield
 
 

@@ -17,11 +17,11 @@ from sims_sync.changes.on_roll import findings
 from sims_sync.changes.plan import Plan, Rules, make_plan
 from sims_sync.directory.present import account_table
 from sims_sync.directory.writing import Directory
-from sims_sync.runs.lease import lease
 from sims_sync.runs.mark import Mark, Roll
 from sims_sync.runs.stages import Reference, StageOutput
 from sims_sync.sources import source as sources
 from sims_sync.sources.sims.sims_source import Sims
+from sims_sync.store.lease import hold_lease
 from sims_sync.students.identity import match_genders
 from sims_sync.students.validation import validate as validate_tables
 from sims_sync.students.wanted import accounts_as_they_should_be
@@ -33,7 +33,7 @@ def extract(run: Run) -> Reference:
     if not school.synchronised:
         raise AirflowSkipException(f"{school.name} has no platform module enabled (`modules` is empty).")
     effective_date = run.parameters.effective_date
-    with lease(run.state.folder, "sims", f"{run.run_id} (extract)"):
+    with hold_lease(run.state.folder, "sims", f"{run.run_id} (extract)"):
         extracted_at = datetime.now(UTC)
         extracted = sources.extract(Sims(open_sims(school), school.la, school.estab), effective_date)
     raw = {f"{name}.xml.gz": gzip.compress(content, 6, mtime=0) for name, content in extracted.documents.items()}

@@ -17,7 +17,6 @@ from sims_sync.errors import SyncError
 from sims_sync.findings import FINDING_COLUMNS
 from sims_sync.mails.failure import Failure
 from sims_sync.model.person import from_document
-from sims_sync.runs import store
 from sims_sync.runs.report import (
     NOTHING_WRITTEN,
     Outcome,
@@ -29,6 +28,7 @@ from sims_sync.runs.report import (
     sync_report,
 )
 from sims_sync.runs.stages import STAGES, StageOutput
+from sims_sync.store.content import as_json
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +73,8 @@ def report_run(run: Run, context: Any) -> dict[str, Any]:
         finished_at=datetime.now(UTC),
     )
     document = build_report(facts, counts, findings, since, solved, _notes(outputs))
-    store.write(run.files.folder / "errors.csv", errors_csv(document))
-    store.write(run.files.folder / "report.json", store.as_json(document))
+    run.files.folder.write("errors.csv", errors_csv(document))
+    run.files.folder.write("report.json", as_json(document))
     log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in counts.items()))
     if outcome != "dry_run":
         _send(run, document)
@@ -82,7 +82,7 @@ def report_run(run: Run, context: Any) -> dict[str, Any]:
     if outcome == "success" and run.parameters.only_person_ids is None:
         assets.updated(context["outlet_events"], document)
     after_report(run, document, None if broken is None else _failure(run, broken))
-    return {"report": str(run.files.folder / "report.json"), "outcome": outcome, "counts": counts}
+    return {"report": f"{run.files.folder}/report.json", "outcome": outcome, "counts": counts}
 
 
 def _task_states(context: Any) -> dict[str, str]:

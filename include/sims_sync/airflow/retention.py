@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import get_current_context, task
 
-from sims_sync.airflow.run import store_path
+from sims_sync.airflow.run import configured_store
 from sims_sync.config import ConfigError, Kept, School, default_retention, load_schools
 from sims_sync.errors import PermanentFault, SyncError
 
@@ -25,7 +25,7 @@ def delete_expired() -> dict[str, dict[str, int]]:
     from sims_sync.runs import retention
 
     dry_run = bool(get_current_context()["params"]["dry_run"])
-    root, now = store_path(), datetime.now(UTC)
+    root, now = configured_store(), datetime.now(UTC)
     schools, default, errors = _configured()
     deleted: dict[str, dict[str, int]] = {}
     undecided: list[str] = []

@@ -20,7 +20,7 @@ from sims_sync.errors import NotApproved, PermanentFault, SyncError
 if TYPE_CHECKING:
     from sims_sync.runs.stages import RunFiles
     from sims_sync.runs.state import SchoolState
-    from sims_sync.runs.store import StorePath
+    from sims_sync.store.folder import Folder
 
 STORE_VARIABLE = "SIMS_SYNC_STORE"
 
@@ -49,10 +49,10 @@ def running(stage: str, school_id: str) -> Iterator[Run]:
     """
     from sims_sync.runs.stages import RunFiles
     from sims_sync.runs.state import SchoolState
-    from sims_sync.runs.store import run_folder
+    from sims_sync.store.layout import run_folder
 
     context: Any = get_current_context()
-    store, run_id = store_path(), context["run_id"]
+    store, run_id = configured_store(), context["run_id"]
     files = RunFiles(run_folder(store, school_id, run_id))
     files.begin(stage)
     try:
@@ -88,12 +88,14 @@ def find_school(school_id: str) -> School:
     raise PermanentFault(" ".join(map(str, errors)) or f"The school {school_id} is not in the configuration any more.")
 
 
-def store_path() -> StorePath:
+def configured_store() -> Folder:
     """The store that ``SIMS_SYNC_STORE`` names; default: the folder ``sims-sync`` in Airflow's home."""
+    from sims_sync.store.opening import open_store
+
     place = os.environ.get(STORE_VARIABLE) or str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")) / "sims-sync")
     if "://" in place and not place.startswith("file://"):
-        return ObjectStoragePath(place)
-    return Path(place.removeprefix("file://")).expanduser()
+        return open_store(ObjectStoragePath(place))
+    return open_store(Path(place.removeprefix("file://")).expanduser())
 
 
 def _without_values(error: Exception) -> SyncError:

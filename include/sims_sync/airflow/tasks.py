@@ -16,8 +16,8 @@ from sims_sync.airflow.run import running
 if TYPE_CHECKING:
     from sims_sync.runs.stages import Reference
 
-# `max_active_tis_per_dag`: what keeps two runs of a school apart is the lease (`runs.lease`); this keeps the second one
-# from waiting for it in a worker.
+# `max_active_tis_per_dag`: what keeps two runs of a school apart is the lease (`store.lease`); this keeps the second
+# one from waiting for it in a worker.
 
 
 @task(show_return_value_in_logs=False, max_active_tis_per_dag=1)

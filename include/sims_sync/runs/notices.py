@@ -9,8 +9,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sims_sync.runs import store
-from sims_sync.runs.store import StorePath
+from sims_sync.store.content import as_json
+from sims_sync.store.folder import Folder
+
+_FILE = "notices.json"
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,16 @@ class Notices:
     records: tuple[str, ...] | None = None
 
     @classmethod
-    def of(cls, state: StorePath) -> Notices:
+    def of(cls, state: Folder) -> Notices:
         """What was told of the school with this state folder."""
-        path = state / "notices.json"
         try:
-            document = json.loads(path.read_bytes())
+            document = json.loads(state.read(_FILE))
             records = document["records"]
             return cls(document["failing"], document["told"], None if records is None else tuple(records))
         except (OSError, ValueError, KeyError, TypeError):
             return cls()
 
-    def save(self, state: StorePath) -> None:
+    def save(self, state: Folder) -> None:
         """Keep it, in place of what was told before."""
         document = {"failing": self.failing, "told": self.told, "records": self.records}
-        store.write(state / "notices.json", store.as_json(document))
+        state.write(_FILE, as_json(document))

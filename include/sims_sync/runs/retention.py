@@ -8,13 +8,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from sims_sync.runs import store
-from sims_sync.runs.folders import Folder, folders
 from sims_sync.runs.stages import RAW, STAGES
-from sims_sync.runs.store import StorePath
+from sims_sync.store.folder import Folder, Listing
+from sims_sync.store.layout import STATE
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +45,12 @@ class Expired:
     kept: list[str] = field(default_factory=list)
 
 
-def school_ids(root: StorePath) -> list[str]:
+def school_ids(root: Folder) -> list[str]:
     """The schools that have a folder in the store, whether they are configured or not."""
-    found = sorted(name for name in store.names(root) if _SCHOOL_ID.fullmatch(name))
-    if not isinstance(root, Path):
-        return found
-    for name in found:
-        if (root / name).is_symlink():
-            log.warning("%s is a link: it is not followed, and nothing there is deleted", name)
-    return [name for name in found if (root / name).is_dir() and not (root / name).is_symlink()]
+    return sorted(name for name in root.folder_names() if _SCHOOL_ID.fullmatch(name))
 
 
-def delete_expired(school: StorePath, retention: Retention, now: datetime, *, dry_run: bool = False) -> Expired:
+def delete_expired(school: Folder, retention: Retention, now: datetime, *, dry_run: bool = False) -> Expired:
     """Delete what is older than its retention in the folder of a school.
 
     A run is as old as the newest thing that it saved, so that one which waits for an approval loses nothing. What is no
@@ -68,16 +60,16 @@ def delete_expired(school: StorePath, retention: Retention, now: datetime, *, dr
     """
     expired = Expired()
     try:
-        found = sorted(folders(school), key=lambda folder: folder.name)
+        found = sorted(school.listings(), key=lambda listing: listing.name)
     except Exception as error:  # each kind of store has its own way to refuse
         return Expired(kept=[_not_deleted(WHOLE_SCHOOL, error)])
-    for folder in found:
-        if folder.name == store.STATE or folder.name.startswith("."):
+    for run in found:
+        if run.name == STATE or run.name.startswith("."):
             continue
         try:
-            _delete_expired(folder, retention, now, expired, dry_run=dry_run)
+            _delete_expired(run, retention, now, expired, dry_run=dry_run)
         except Exception as error:  # the same; and one run stops no other
-            expired.kept.append(_not_deleted(folder.name, error))
+            expired.kept.append(_not_deleted(run.name, error))
     return expired
 
 
@@ -86,51 +78,51 @@ def _not_deleted(name: str, error: Exception) -> str:
     return name
 
 
-def _delete_expired(folder: Folder, retention: Retention, now: datetime, expired: Expired, *, dry_run: bool) -> None:
-    files = folder.files()
+def _delete_expired(run: Listing, retention: Retention, now: datetime, expired: Expired, *, dry_run: bool) -> None:
+    files = run.files()
     if not {file.partition("/")[0] for file in files} & _SIGNS:
         return
     documents = [file for file in files if _is_document(file)]
     oldest_run, oldest_document = now - retention.runs, now - retention.documents
     enough = max(oldest_run, oldest_document) if documents else oldest_run
-    saved_at = _saved_at(folder, files, enough)
+    saved_at = _saved_at(run, files, enough)
     if saved_at is None or saved_at >= enough:
         return
     if saved_at < oldest_run:
         if not dry_run:
-            folder.delete(sorted(file for file in files if "/" in file))  # the manifests, which tell its age, last
+            run.delete(sorted(file for file in files if "/" in file))  # the manifests, which tell its age, last
         expired.runs += 1
     else:
         if not dry_run:
-            folder.delete_files(documents)
+            run.delete_files(documents)
         expired.documents += len(documents)
 
 
 def _is_document(file: str) -> bool:
-    """Whether it is a document as SIMS sent it, or what a task that was killed left of one (``store.write``)."""
+    """Whether it is a document as SIMS sent it, or what a task that was killed left of one (``Folder.write``)."""
     folder, _, name = file.rpartition("/")
     return folder == "extract" and (name.endswith(RAW) or (name.startswith(".") and f"{RAW}." in name))
 
 
-def _saved_at(folder: Folder, files: set[str], enough: datetime) -> datetime | None:
+def _saved_at(run: Listing, files: set[str], enough: datetime) -> datetime | None:
     """When the newest file of a run was saved: as its manifests and its report say, else as the store does.
 
     :param enough: one that is as new as this decides, and no further file is opened.
     """
     newest = None
-    for time in _told(folder, files):
+    for time in _told(run, files):
         newest = max(newest or time, time)
         if newest >= enough:
             break
-    return newest or folder.written_at()
+    return newest or run.written_at()
 
 
-def _told(folder: Folder, files: set[str]) -> Iterator[datetime]:
+def _told(run: Listing, files: set[str]) -> Iterator[datetime]:
     for name in _NEWEST_FIRST:
         if name not in files:
             continue
         try:
-            document: Any = json.loads(folder.read(name))
+            document: Any = json.loads(run.read(name))
             times = [datetime.fromisoformat(document[key]) for key in _TIMES if key in document]
         except (FileNotFoundError, ValueError, TypeError):  # gone meanwhile, or not as a stage writes it
             continue

@@ -17,8 +17,8 @@ from typing import Any, TypedDict
 import pandas as pd
 
 from sims_sync.errors import PermanentFault, SyncError
-from sims_sync.runs import store
-from sims_sync.runs.store import StorePath
+from sims_sync.store.content import as_json, sha256
+from sims_sync.store.folder import Folder
 
 STAGES = ("extract", "validate", "transform", "plan", "approve", "load", "disable_leavers", "report")
 """The stages in their order; each is a task of the DAG."""
@@ -44,7 +44,7 @@ class StageOutput:
     :param facts: small facts that later stages need, such as the effective date; never a value of a person.
     """
 
-    folder: StorePath
+    folder: Folder
     stage: str
     reference: Reference
     files: Mapping[str, str]
@@ -57,7 +57,7 @@ class StageOutput:
 
         :raises PermanentFault: the file is gone (retention) or is not the one that the stage wrote.
         """
-        return _checked(self.folder / self.stage / name, self.files[name], self.stage)
+        return _checked(self.folder / self.stage, name, self.files[name], self.stage)
 
     def table(self, name: str) -> pd.DataFrame:
         """The table that the stage saved under this name."""
@@ -72,13 +72,13 @@ class StageOutput:
 class RunFiles:
     """The files of one run of one school."""
 
-    folder: StorePath
+    folder: Folder
 
     def begin(self, stage: str) -> None:
         """Forget what this stage and those after it left in an earlier try, so that no report mixes two tries."""
         for later in STAGES[STAGES.index(stage) :]:
-            store.remove(self.folder / f"{later}.json")
-            store.remove(self.folder / f"{later}.ended.json")
+            self.folder.remove(f"{later}.json")
+            self.folder.remove(f"{later}.ended.json")
 
     def record_failure(self, stage: str, fault: SyncError, *, held: bool = False) -> None:
         """Keep why a stage failed, for the report; the fault never holds a value of a person.
@@ -92,12 +92,12 @@ class RunFiles:
             "message": fault.message,
             "advice": fault.advice,
         }
-        store.write(self.folder / f"{stage}.ended.json", store.as_json(document))
+        self.folder.write(f"{stage}.ended.json", as_json(document))
 
     def record_skip(self, stage: str, reason: str, *, superseded: bool = False) -> None:
         """Keep why a stage was skipped, for the report."""
         how = "superseded" if superseded else "skipped"
-        store.write(self.folder / f"{stage}.ended.json", store.as_json({"how": how, "reason": reason}))
+        self.folder.write(f"{stage}.ended.json", as_json({"how": how, "reason": reason}))
 
     def ended(self, stage: str) -> tuple[str, str] | None:
         """How (``failed``, ``held``, ``skipped``, ``superseded``) and why a stage ended without output, if it did."""
@@ -110,10 +110,10 @@ class RunFiles:
         return (note["kind"], note["message"], note["advice"]) if note and "kind" in note else None
 
     def _note(self, stage: str) -> dict[str, str] | None:
-        path = self.folder / f"{stage}.ended.json"
-        if not path.exists():
+        try:
+            note: dict[str, str] = json.loads(self.folder.read(f"{stage}.ended.json"))
+        except FileNotFoundError:
             return None
-        note: dict[str, str] = json.loads(path.read_bytes())
         return note
 
     def save(
@@ -132,8 +132,8 @@ class RunFiles:
         saved: dict[str, str] = {}
         for name, value in files.items():
             file_name, content = _serialised(name, value)
-            store.write(self.folder / stage / file_name, content)
-            saved[file_name] = store.sha256(content)
+            (self.folder / stage).write(file_name, content)
+            saved[file_name] = sha256(content)
         manifest = {
             "stage": stage,
             "saved_at": datetime.now(UTC).isoformat(),
@@ -141,10 +141,9 @@ class RunFiles:
             "facts": dict(facts or {}),
             "files": saved,
         }
-        content = store.as_json(manifest)
-        path = self.folder / f"{stage}.json"
-        store.write(path, content)
-        return _reference(stage, path, content, counts)
+        content = as_json(manifest)
+        self.folder.write(f"{stage}.json", content)
+        return _reference(stage, self.folder, content, counts)
 
     def open(self, stage: str, reference: Reference | None = None) -> StageOutput:
         """A stage's output.
@@ -152,13 +151,12 @@ class RunFiles:
         :param reference: what the stage's task returned; the manifest must still be that one.
         :raises PermanentFault: it is gone, or another try of the stage has written it anew.
         """
-        path = self.folder / f"{stage}.json"
-        content = _checked(path, reference["sha256"] if reference else None, stage)
+        content = _checked(self.folder, f"{stage}.json", reference["sha256"] if reference else None, stage)
         manifest = json.loads(content)
         return StageOutput(
             folder=self.folder,
             stage=stage,
-            reference=_reference(stage, path, content, manifest["counts"]),
+            reference=_reference(stage, self.folder, content, manifest["counts"]),
             files=manifest["files"],
             facts=manifest["facts"],
             counts=manifest["counts"],
@@ -167,15 +165,15 @@ class RunFiles:
 
     def find(self, stage: str) -> StageOutput | None:
         """A stage's output, or nothing where the stage has not finished, or files that stages read are gone."""
-        if not (self.folder / f"{stage}.json").exists():
+        if not self.folder.exists(f"{stage}.json"):
             return None
         output = self.open(stage)
         read = [name for name in output.files if not name.endswith(RAW)]
-        return output if all((self.folder / stage / name).exists() for name in read) else None
+        return output if all((self.folder / stage).exists(name) for name in read) else None
 
 
-def _reference(stage: str, path: StorePath, content: bytes, counts: Mapping[str, int]) -> Reference:
-    return Reference(stage=stage, manifest=str(path), sha256=store.sha256(content), counts=dict(counts))
+def _reference(stage: str, folder: Folder, content: bytes, counts: Mapping[str, int]) -> Reference:
+    return Reference(stage=stage, manifest=f"{folder}/{stage}.json", sha256=sha256(content), counts=dict(counts))
 
 
 def _serialised(name: str, value: Any) -> tuple[str, bytes]:
@@ -185,20 +183,20 @@ def _serialised(name: str, value: Any) -> tuple[str, bytes]:
         return f"{name}.parquet", buffer.getvalue()
     if isinstance(value, bytes):
         return name, value
-    return f"{name}.json", store.as_json(value)
+    return f"{name}.json", as_json(value)
 
 
-def _checked(path: StorePath, expected: str | None, stage: str) -> bytes:
+def _checked(folder: Folder, file: str, expected: str | None, stage: str) -> bytes:
     try:
-        content = path.read_bytes()
+        content = folder.read(file)
     except FileNotFoundError:
         raise PermanentFault(
-            f"The run file {path.name} of `{stage}` is gone: the task has not finished, or its retention is over.",
+            f"The run file {file} of `{stage}` is gone: the task has not finished, or its retention is over.",
             advice="Clear the run from `extract`.",
         ) from None
-    if expected is not None and store.sha256(content) != expected:
+    if expected is not None and sha256(content) != expected:
         raise PermanentFault(
-            f"The run file {path.name} is not the one that `{stage}` wrote for this task.",
+            f"The run file {file} is not the one that `{stage}` wrote for this task.",
             advice=f"Clear the run from `{stage}`.",
         )
     return content

@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sims_sync.errors import PermanentFault
-from sims_sync.runs import store
 from sims_sync.runs.mark import Departures, Mark
-from sims_sync.runs.store import StorePath
+from sims_sync.store.content import as_json
+from sims_sync.store.folder import Folder
+from sims_sync.store.layout import STATE, state_folder
 
 _WINDOW = timedelta(days=7)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -25,7 +26,7 @@ class SchoolState:
     :param root: the store of all schools.
     """
 
-    root: StorePath
+    root: Folder
     school_id: str
 
     def check_claim(self, base_url: str) -> None:
@@ -34,12 +35,12 @@ class SchoolState:
         :raises PermanentFault: another school has claimed the directory at this base URL.
         """
         wanted = _canonical(base_url)
-        for other in store.names(self.root):
+        for other in self.root.names():
             if other != self.school_id and SchoolState(self.root, other)._load("claim", {}).get("base_url") == wanted:
                 raise PermanentFault(
                     f"The directory of {self.school_id} is that of the school {other}, which claimed it first.",
                     advice=f"Correct the host of the directory connection of {self.school_id}; or, if the directory "
-                    f"really changed hands, remove {other}/{store.STATE}/claim.json from the store.",
+                    f"really changed hands, remove {other}/{STATE}/claim.json from the store.",
                 )
 
     def claim(self, base_url: str) -> None:
@@ -48,9 +49,9 @@ class SchoolState:
         self._save("claim", {"base_url": _canonical(base_url)})
 
     @property
-    def folder(self) -> StorePath:
+    def folder(self) -> Folder:
         """Where the state lies."""
-        return store.state_folder(self.root, self.school_id)
+        return state_folder(self.root, self.school_id)
 
     def mark(self) -> Mark | None:
         """The newest roll that any run began to apply; none before the first run, or when it is lost."""
@@ -64,10 +65,10 @@ class SchoolState:
     def has_applied(self) -> bool:
         """Whether something other than the mark shows that an earlier run began to write: a run without a mark then
         has lost it."""
-        if self._path("departures").exists():
+        if self.folder.exists("departures.json"):
             return True
         school = self.root / self.school_id
-        return any(_set_mark(school / run / "load.json") for run in store.names(school))
+        return any(_set_mark(school / run) for run in school.names())
 
     def departures(self, now: datetime) -> list[Departures]:
         """What was disabled in the last 7 days, as written, the oldest first."""
@@ -97,28 +98,25 @@ class SchoolState:
         self._save("failing", since)
 
     def _load(self, name: str, default: Any) -> Any:
-        path = self._path(name)
         try:
-            return json.loads(path.read_bytes()) if path.exists() else default
+            return json.loads(self.folder.read(f"{name}.json"))
+        except FileNotFoundError:
+            return default
         except ValueError:
             raise PermanentFault(
-                f"The file {path.name} of the state of {self.school_id} cannot be read.",
-                advice=f"Restore {self.school_id}/{store.STATE}/ from a backup; or remove the file: "
+                f"The file {name}.json of the state of {self.school_id} cannot be read.",
+                advice=f"Restore {self.school_id}/{STATE}/ from a backup; or remove the file: "
                 "then the next plan is held until a person approves it.",
             ) from None
 
     def _save(self, name: str, value: Any) -> None:
-        store.write(self._path(name), store.as_json(value))
-
-    def _path(self, name: str) -> StorePath:
-        path: StorePath = self.folder / f"{name}.json"
-        return path
+        self.folder.write(f"{name}.json", as_json(value))
 
 
-def _set_mark(manifest: StorePath) -> bool:
-    """Whether a run of which this manifest of `load` is left had set the mark; one of some students alone does not."""
+def _set_mark(run: Folder) -> bool:
+    """Whether a run of which the manifest of `load` is left had set the mark; one of some students alone does not."""
     try:
-        return bool(json.loads(manifest.read_bytes())["facts"].get("set_mark", True))
+        return bool(json.loads(run.read("load.json"))["facts"].get("set_mark", True))
     except FileNotFoundError:
         return False
 

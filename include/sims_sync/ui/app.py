@@ -18,7 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from sims_sync.airflow.run import store_path
+from sims_sync.airflow.run import configured_store
 from sims_sync.config import ConfigError, School, config_path, load_schools
 from sims_sync.ui.access import MAY_READ, User, may_edit, readable
 from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run
@@ -202,5 +202,5 @@ _HISTORIES: dict[str, History] = {}
 
 
 def _history() -> History:
-    root = store_path()
+    root = configured_store()
     return _HISTORIES.setdefault(str(root), History(root))

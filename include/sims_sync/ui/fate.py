@@ -8,7 +8,7 @@ from typing import Any
 
 from sims_sync.config import School
 from sims_sync.model.person import from_document, in_document
-from sims_sync.runs.store import StorePath
+from sims_sync.store.folder import Folder
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.run_files import RunFolder
 from sims_sync.ui.words import WRITES_NOTHING, Label
@@ -70,7 +70,7 @@ _NOT_COMPARED = Label("not compared", "quiet")
 _NOT_ON_ROLL = Label("not on roll", "quiet")
 
 
-def fate_of(root: StorePath, school: School, run: RunSummary, person_id: str) -> Fate | None:
+def fate_of(root: Folder, school: School, run: RunSummary, person_id: str) -> Fate | None:
     """What a run did with a person; none where it has no roll (it failed before, or its files are gone)."""
     files = RunFolder(root, school.id, run.run_id)
     report, roll = files.report(), files.table("validate", "roll")

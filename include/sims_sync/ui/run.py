@@ -9,7 +9,7 @@ from typing import Any
 
 from sims_sync.config import School
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
-from sims_sync.runs.store import StorePath
+from sims_sync.store.folder import Folder
 from sims_sync.ui.airflow_runs import AirflowRun
 from sims_sync.ui.charts import Flow, flow
 from sims_sync.ui.run_files import RunFolder, StageState
@@ -58,7 +58,7 @@ class RunPage:
 
 
 def run_page(
-    root: StorePath, school: School, run: AirflowRun, parameters: Mapping[str, str], *, may_edit: bool
+    root: Folder, school: School, run: AirflowRun, parameters: Mapping[str, str], *, may_edit: bool
 ) -> RunPage | None:
     """What the page shows; none where the run has no files (any more).
 

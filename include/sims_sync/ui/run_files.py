@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sims_sync.errors import PermanentFault
-from sims_sync.runs import store
-from sims_sync.runs.store import StorePath
+from sims_sync.store.folder import Folder
+from sims_sync.store.layout import run_folder
 from sims_sync.ui.history import REPORT
 from sims_sync.ui.words import STAGES
 
@@ -29,9 +29,9 @@ class StageState:
 class RunFolder:
     """The files of one run, read as they are asked for; what is not there (any more) is none."""
 
-    def __init__(self, root: StorePath, school_id: str, run_id: str) -> None:
-        self.folder = store.run_folder(root, school_id, run_id)
-        self.names = frozenset(store.names(self.folder))
+    def __init__(self, root: Folder, school_id: str, run_id: str) -> None:
+        self.folder = run_folder(root, school_id, run_id)
+        self.names = frozenset(self.folder.names())
 
     @property
     def is_empty(self) -> bool:
@@ -111,12 +111,11 @@ class RunFolder:
         if name not in self.names:
             return None
         try:
-            content: bytes = (self.folder / name).read_bytes()
+            return self.folder.read(name)
         except FileNotFoundError:
             return None
-        return content
 
 
-def held_and_waiting(root: StorePath, school_id: str, run_id: str) -> list[str]:
+def held_and_waiting(root: Folder, school_id: str, run_id: str) -> list[str]:
     """Why a run that goes on waits for an approval; empty where it does not."""
     return RunFolder(root, school_id, run_id).held()

@@ -11,7 +11,7 @@ from sims_sync.config import LIMITS, MANUAL, School
 from sims_sync.errors import PermanentFault
 from sims_sync.runs.mark import Mark
 from sims_sync.runs.state import SchoolState
-from sims_sync.runs.store import StorePath
+from sims_sync.store.folder import Folder
 from sims_sync.ui.charts import HistoryChart, history_chart
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.run import limits
@@ -50,7 +50,7 @@ class SchoolPage:
     limits_of: RunSummary | None
 
 
-def school_page(root: StorePath, school: School, runs: Sequence[RunSummary], line: Line) -> SchoolPage:
+def school_page(root: Folder, school: School, runs: Sequence[RunSummary], line: Line) -> SchoolPage:
     """What the page shows."""
     state = SchoolState(root, school.id)
     trouble, mark, departures = "", None, []
@@ -112,7 +112,7 @@ def _text(value: Any) -> str:
 
 
 def _last_measures(
-    root: StorePath, school: School, runs: Sequence[RunSummary]
+    root: Folder, school: School, runs: Sequence[RunSummary]
 ) -> tuple[RunSummary | None, Sequence[Mapping[str, Any]]]:
     """The newest of the last runs that measured a plan, and what it measured."""
     for run in runs[:5]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sims_sync.config import School
 from sims_sync.findings import CODES
-from sims_sync.runs.store import StorePath
+from sims_sync.store.folder import Folder
 from sims_sync.ui.airflow_runs import AirflowRun, DagState
 from sims_sync.ui.charts import sparkline
 from sims_sync.ui.history import RunSummary
@@ -80,7 +80,7 @@ def lines(
     schools: Collection[School],
     runs: Mapping[str, list[RunSummary]],
     dags: Mapping[str, DagState],
-    root: StorePath,
+    root: Folder,
     now: datetime | None = None,
 ) -> list[Line]:
     """All schools, the most urgent first.
@@ -92,7 +92,7 @@ def lines(
     return sorted(made, key=lambda each: (_ORDER[each.standing], -_rejected(each), each.school.name.casefold()))
 
 
-def line(school: School, runs: Sequence[RunSummary], dag: DagState | None, root: StorePath, now: datetime) -> Line:
+def line(school: School, runs: Sequence[RunSummary], dag: DagState | None, root: Folder, now: datetime) -> Line:
     """How one school stands."""
     active = dag.active if dag else None
     paused = bool(dag and dag.paused)

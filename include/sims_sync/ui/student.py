@@ -10,7 +10,7 @@ from sims_sync.config import School
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.model.kinds import is_blank
 from sims_sync.model.person import NUMBER, order
-from sims_sync.runs.store import StorePath
+from sims_sync.store.folder import Folder
 from sims_sync.ui.fate import Fate, fate_of
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.run_files import RunFolder
@@ -53,7 +53,7 @@ class StudentPage:
     may_see_values: bool
 
 
-def find_people(root: StorePath, school: School, runs: Sequence[RunSummary], wanted: str) -> list[str]:
+def find_people(root: Folder, school: School, runs: Sequence[RunSummary], wanted: str) -> list[str]:
     """The Person IDs that a Person ID or admission number may mean, in the newest run that has a roll."""
     for run in runs[:LOOKED_AT]:
         roll = RunFolder(root, school.id, run.run_id).table("validate", "roll")
@@ -71,7 +71,7 @@ def find_people(root: StorePath, school: School, runs: Sequence[RunSummary], wan
 
 
 def student_page(
-    root: StorePath,
+    root: Folder,
     school: School,
     runs: Sequence[RunSummary],
     person_id: str,

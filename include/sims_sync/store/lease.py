@@ -23,8 +23,8 @@ from typing import Any
 import psutil
 
 from sims_sync.errors import TransientFault
-from sims_sync.runs import store
-from sims_sync.runs.store import StorePath
+from sims_sync.store.content import as_json
+from sims_sync.store.folder import Folder
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ _POLL = 1.0
 class Lease:
     """A lease that is held. :param folder: where its files lie. :param name: what it is for."""
 
-    folder: StorePath
+    folder: Folder
     name: str
     holder: str
     number: int
@@ -59,14 +59,14 @@ class Lease:
     def renew(self, lifetime: timedelta, *, released: bool = False) -> None:
         """Say that the holder is alive, or that it gives the lease back."""
         expires_at = datetime.now(UTC) + lifetime
-        content = store.as_json(_entry(self.holder, expires_at, released=released))
-        store.write(_file(self.folder, self.name, self.number), content)
+        content = as_json(_entry(self.holder, expires_at, released=released))
+        self.folder.write(_file(self.name, self.number), content)
         self.expires_at = expires_at
 
 
 @contextmanager
-def lease(
-    folder: StorePath, name: str, holder: str, *, wait: timedelta = WAIT, lifetime: timedelta = LIFETIME
+def hold_lease(
+    folder: Folder, name: str, holder: str, *, wait: timedelta = WAIT, lifetime: timedelta = LIFETIME
 ) -> Iterator[Lease]:
     """Hold a lease while the block runs.
 
@@ -74,28 +74,28 @@ def lease(
     :param holder: who holds it, in words for the log of the one who waits.
     :raises TransientFault: somebody else holds it for too long.
     """
-    held = _take(folder, name, holder, wait, lifetime)
+    lease = _take(folder, name, holder, wait, lifetime)
     done = threading.Event()
-    renewal = threading.Thread(target=_keep, args=(held, lifetime, done), name=f"lease {name}", daemon=True)
+    renewal = threading.Thread(target=_keep, args=(lease, lifetime, done), name=f"lease {name}", daemon=True)
     renewal.start()
     try:
-        yield held
+        yield lease
     finally:
         done.set()
         renewal.join()
-        held.renew(lifetime, released=True)
+        lease.renew(lifetime, released=True)
 
 
-def _take(folder: StorePath, name: str, holder: str, wait: timedelta, lifetime: timedelta) -> Lease:
+def _take(folder: Folder, name: str, holder: str, wait: timedelta, lifetime: timedelta) -> Lease:
     deadline = time.monotonic() + wait.total_seconds()
     told = None
     while True:
         numbers = _numbers(folder, name)
         entry = _read(folder, name, numbers[-1]) if numbers else None
         if not numbers or (entry is not None and _is_free(entry)):
-            held = _create(folder, name, holder, lifetime, after=numbers)
-            if held is not None:
-                return held
+            lease = _create(folder, name, holder, lifetime, after=numbers)
+            if lease is not None:
+                return lease
             continue
         if entry is None:  # gone meanwhile: another has a higher number
             continue
@@ -110,25 +110,25 @@ def _take(folder: StorePath, name: str, holder: str, wait: timedelta, lifetime: 
         time.sleep(_POLL)
 
 
-def _create(folder: StorePath, name: str, holder: str, lifetime: timedelta, after: list[int]) -> Lease | None:
+def _create(folder: Folder, name: str, holder: str, lifetime: timedelta, after: list[int]) -> Lease | None:
     """The next number, none where another was quicker."""
     number = (after[-1] if after else 0) + 1
     expires_at = datetime.now(UTC) + lifetime
-    if not store.create(_file(folder, name, number), store.as_json(_entry(holder, expires_at, released=False))):
+    if not folder.create(_file(name, number), as_json(_entry(holder, expires_at, released=False))):
         return None
     if _numbers(folder, name)[-1] != number:  # so slow that others came, went, and removed this number
-        store.remove(_file(folder, name, number))
+        folder.remove(_file(name, number))
         return None
     for old in after:
-        store.remove(_file(folder, name, old))
+        folder.remove(_file(name, old))
     return Lease(folder, name, holder, number, expires_at)
 
 
-def _keep(held: Lease, lifetime: timedelta, done: threading.Event) -> None:
+def _keep(lease: Lease, lifetime: timedelta, done: threading.Event) -> None:
     while not done.wait(lifetime.total_seconds() / 4):
-        if _numbers(held.folder, held.name)[-1:] != [held.number] or datetime.now(UTC) >= held.expires_at:
+        if _numbers(lease.folder, lease.name)[-1:] != [lease.number] or datetime.now(UTC) >= lease.expires_at:
             return  # lost: `check` says so, once the time is over
-        held.renew(lifetime)
+        lease.renew(lifetime)
 
 
 def _is_free(entry: dict[str, Any]) -> bool:
@@ -154,20 +154,19 @@ def _entry(holder: str, expires_at: datetime, *, released: bool) -> dict[str, An
     }
 
 
-def _numbers(folder: StorePath, name: str) -> list[int]:
-    parts = (each.rpartition(".") for each in store.names(folder))
+def _numbers(folder: Folder, name: str) -> list[int]:
+    parts = (each.rpartition(".") for each in folder.names())
     return sorted(int(number) for start, _, number in parts if start == f"{name}.lease" and number.isdecimal())
 
 
-def _read(folder: StorePath, name: str, number: int) -> dict[str, Any] | None:
+def _read(folder: Folder, name: str, number: int) -> dict[str, Any] | None:
     """What a lease's file says; none when it was removed meanwhile, which only the holder of a higher one does."""
     try:
-        entry: dict[str, Any] = json.loads(_file(folder, name, number).read_bytes())
+        entry: dict[str, Any] = json.loads(folder.read(_file(name, number)))
     except FileNotFoundError:
         return None
     return entry
 
 
-def _file(folder: StorePath, name: str, number: int) -> StorePath:
-    path: StorePath = folder / f"{name}.lease.{number}"
-    return path
+def _file(name: str, number: int) -> str:
+    return f"{name}.lease.{number}"
