@@ -16,8 +16,8 @@ from sims_sync.changes.plan import Rules, make_plan
 from sims_sync.directory.discovery import discover
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.present import account_table
-from sims_sync.directory.session import scim_adapter
-from sims_sync.directory.writing import Directory
+from sims_sync.directory.scim_client import Directory
+from sims_sync.directory.session import Endpoint, scim_adapter
 from sims_sync.model.attributes import ATTRIBUTES, EXTENSION
 
 COLUMNS = [attribute.column for attribute in ATTRIBUTES]
@@ -36,8 +36,8 @@ def directory(running: server.Running) -> Directory:
     session = requests.Session()
     session.mount("http://", scim_adapter())
     session.headers["Authorization"] = "Bearer token"
-    capabilities = discover(session, running.url, connection_name="directory_green_abbey")
-    return Directory(session, running.url, capabilities, STANDARD, connection_name="directory_green_abbey")
+    endpoint = Endpoint(session, running.url, "directory_green_abbey")
+    return Directory(endpoint, discover(endpoint), STANDARD)
 
 
 def student(person_id: int, **values: Any) -> pd.DataFrame:

@@ -17,8 +17,8 @@ from sims_sync.changes.apply import Breaker, Replanned, Result, apply_changes
 from sims_sync.changes.change import Change
 from sims_sync.directory.discovery import discover
 from sims_sync.directory.mapping import STANDARD
-from sims_sync.directory.session import scim_adapter
-from sims_sync.directory.writing import Directory
+from sims_sync.directory.scim_client import Directory
+from sims_sync.directory.session import Endpoint, scim_adapter
 from sims_sync.errors import CredentialsRefused, TransientFault
 
 JSON = {"Content-Type": "application/scim+json"}
@@ -65,8 +65,8 @@ def apply(proxy: Proxy, count: int, user_name: str | None = "user-{}") -> tuple[
     session = requests.Session()
     session.mount("http://", scim_adapter())
     session.headers["Authorization"] = "Bearer token"
-    capabilities = discover(session, proxy.url, connection_name="directory_green_abbey")
-    directory = Directory(session, proxy.url, capabilities, STANDARD, connection_name="directory_green_abbey")
+    endpoint = Endpoint(session, proxy.url, "directory_green_abbey")
+    directory = Directory(endpoint, discover(endpoint), STANDARD)
     changes = [
         Change("create", str(n), None, None, None, "", {"userName": user_name and user_name.format(n)})
         for n in range(101, 101 + count)

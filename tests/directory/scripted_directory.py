@@ -13,8 +13,8 @@ import requests
 
 from sims_sync.directory.discovery import Capabilities
 from sims_sync.directory.mapping import STANDARD
-from sims_sync.directory.session import scim_adapter
-from sims_sync.directory.writing import Directory
+from sims_sync.directory.scim_client import Directory
+from sims_sync.directory.session import Endpoint, scim_adapter
 
 NAME = "directory_green_abbey"
 ETAGS = Capabilities(
@@ -87,6 +87,11 @@ def session() -> requests.Session:
     return made
 
 
+def endpoint(url: str) -> Endpoint:
+    """A directory at a base URL, as the product speaks to it."""
+    return Endpoint(session(), url, NAME)
+
+
 def directory_at(url: str, capabilities: Capabilities = ETAGS) -> Directory:
     """A client of the directory at a base URL."""
-    return Directory(session(), url, capabilities, STANDARD, connection_name=NAME)
+    return Directory(endpoint(url), capabilities, STANDARD)

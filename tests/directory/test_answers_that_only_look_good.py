@@ -15,18 +15,19 @@ from scripted_directory import (
     Respond,
     ScriptedDirectory,
     directory_at,
+    endpoint,
     scripted_directory,
-    session,
 )
 
 from sims_sync.directory.discovery import Capabilities, discover
-from sims_sync.directory.writing import AccountChange, Create, Directory, Write
+from sims_sync.directory.scim_client import Directory
+from sims_sync.directory.writes import AccountChange, Create, Write
 from sims_sync.errors import PermanentFault, PermissionMissing, UnexpectedAnswer
 from sims_sync.model.attributes import EXTENSION
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-BULK = Capabilities(**{**ETAGS.__dict__, "bulk": (100, 10**6)})
-REREAD = Capabilities(**{**ETAGS.__dict__, "etag": False})
+BULK = ETAGS.model_copy(update={"bulk": (100, 10**6)})
+REREAD = ETAGS.model_copy(update={"etag": False})
 
 
 @pytest.fixture
@@ -176,7 +177,7 @@ def test_the_holder_of_a_user_name_is_looked_for_in_all_pages(server: ScriptedDi
         return 200, {}, {"totalResults": 25, "Resources": everyone[start - 1 : start + 9]}
 
     server.respond = respond
-    without = Capabilities(**{**ETAGS.__dict__, "filter": False})
+    without = ETAGS.model_copy(update={"filter": False})
     assert (directory(server, without).find_by_user_name("user.24") or {})["id"] == "a24"
 
 
@@ -204,7 +205,7 @@ def test_in_bulk_no_more_accounts_are_read_again_than_one_request_writes(server:
         return 200, {}, {"Operations": [{"method": each["method"], "status": "200"} for each in body["Operations"]]}
 
     server.respond = respond
-    two_at_once = Capabilities(**{**REREAD.__dict__, "bulk": (2, 10**6)})
+    two_at_once = REREAD.model_copy(update={"bulk": (2, 10**6)})
     results = list(directory(server, two_at_once).write([change(str(each)) for each in range(4)]))
     assert [each.status for each in results] == ["changed"] * 4
     assert [each.partition(" ")[0] for each in server.seen] == ["GET", "GET", "POST", "GET", "GET", "POST"]
@@ -246,7 +247,7 @@ def test_no_value_of_a_whole_account_that_was_sent_gets_into_the_words_of_a_refu
         return (200, {}, account) if method == "GET" else (400, {}, refusal)
 
     server.respond = respond
-    put = Capabilities(**{**ETAGS.__dict__, "patch": False})
+    put = ETAGS.model_copy(update={"patch": False})
     seen = {name: value for name, value in account.items() if name != "schemas"}
     values = {'phoneNumbers[type eq "home"]': "01632 960001"}
     (written,) = directory(server, put).write([AccountChange("1", "a1", None, seen, values)])
@@ -298,7 +299,7 @@ def discovery(**extra: Any) -> Respond:
 @pytest.mark.parametrize("page_size", [1, 2, 100])
 def test_discovery_reads_all_pages_and_minds_only_what_concerns_it(server: ScriptedDirectory, page_size: int) -> None:
     server.respond = discovery(page_size=page_size)
-    found = discover(session(), server.url, connection_name=NAME)
+    found = discover(endpoint(server.url))
     assert found == Capabilities(
         patch=True,
         bulk=None,

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_directory import NAME, Answer, ScriptedDirectory, directory_at, scripted_directory, session
+from scripted_directory import NAME, Answer, ScriptedDirectory, directory_at, endpoint, scripted_directory
 
 from sandbox.directory import server
-from sims_sync.directory.discovery import Capabilities, discover
+from sims_sync.directory.discovery import discover
 from sims_sync.directory.listing import list_accounts
 from sims_sync.directory.mapping import STANDARD
-from sims_sync.directory.writing import AccountChange, Create
+from sims_sync.directory.writes import AccountChange, Create
 from sims_sync.errors import (
     CredentialsRefused,
     PermanentFault,
@@ -50,7 +50,7 @@ def test_discovery_says_which_connection_when_the_server_is_not_what_it_should_b
     answer, fault = ANSWERS[case]
     scripted.answer(answer)
     with pytest.raises(fault, match=NAME) as caught:
-        discover(session(), scripted.url, connection_name=NAME)
+        discover(endpoint(scripted.url))
     assert type(caught.value) is fault
     assert "Archer" not in str(caught.value)
     assert len(scripted.seen) == 1, "not tried again"
@@ -76,7 +76,7 @@ def test_a_directory_whose_users_have_no_roles_is_refused(tmp_path: Path, monkey
         server.running(tmp_path / "directory.sqlite", token="token") as running,
         pytest.raises(PermanentFault, match="have no `roles`"),
     ):
-        discover(session(), running.url, connection_name=NAME)
+        discover(endpoint(running.url))
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -133,8 +133,8 @@ def test_a_refused_login_ends_all_writing(scripted: ScriptedDirectory) -> None:
 
 def test_a_bulk_request_that_is_too_large_is_halved(tmp_path: Path) -> None:
     with server.running(tmp_path / "directory.sqlite", token="token", max_operations=3) as running:
-        found = discover(session(), running.url, connection_name=NAME)
-        says_more = Capabilities(**{**found.__dict__, "bulk": (1000, 10**6)})
+        found = discover(endpoint(running.url))
+        says_more = found.model_copy(update={"bulk": (1000, 10**6)})
         target = directory_at(running.url, says_more)
         schemas = ["urn:ietf:params:scim:schemas:core:2.0:User"]
         creations = [Create(str(each), {"schemas": schemas, "userName": f"user-{each}"}) for each in range(10)]

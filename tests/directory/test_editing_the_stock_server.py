@@ -27,12 +27,13 @@ from scim2_server.utils import (
     load_default_service_provider_config,
 )
 
-from sims_sync.directory.discovery import Capabilities, discover
+from sims_sync.directory.discovery import discover
 from sims_sync.directory.editing import PATCH_SCHEMA, USER_SCHEMA, merged, new_account, patch_operations
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.present import account_table
-from sims_sync.directory.session import scim_adapter
-from sims_sync.directory.writing import AccountChange, Create, Directory
+from sims_sync.directory.scim_client import Directory
+from sims_sync.directory.session import Endpoint, scim_adapter
+from sims_sync.directory.writes import AccountChange, Create
 from sims_sync.model.attributes import EXTENSION
 from sims_sync.model.kinds import ADDRESS
 
@@ -89,8 +90,8 @@ def empty(request: pytest.FixtureRequest) -> Iterator[str]:
 def open_directory(url: str, **otherwise: Any) -> Directory:
     session = requests.Session()
     session.mount("http://", scim_adapter())
-    found = discover(session, url, connection_name=NAME)
-    return Directory(session, url, Capabilities(**{**found.__dict__, **otherwise}), STANDARD, connection_name=NAME)
+    endpoint = Endpoint(session, url, NAME)
+    return Directory(endpoint, discover(endpoint).model_copy(update=otherwise), STANDARD)
 
 
 VALUE = st.sampled_from(["A", "B", "a@example.org"])

@@ -11,9 +11,9 @@ from scripted_directory import ETAGS, Answer, ScriptedDirectory, directory_at, s
 
 from sims_sync.directory.discovery import Capabilities
 from sims_sync.directory.looking_up import LOOK_UPS
-from sims_sync.directory.writing import AccountChange, Create
+from sims_sync.directory.writes import AccountChange, Create
 
-BARE = Capabilities(**{**ETAGS.__dict__, "filter": False})
+BARE = ETAGS.model_copy(update={"filter": False})
 EVERYBODY = [{"id": f"a{each}", "userName": f"User.{each}", "externalId": f"{each}"} for each in range(60)]
 
 
@@ -102,7 +102,7 @@ def test_an_account_that_is_neither_found_nor_listed_is_missing(server: Any, cap
 def test_an_account_that_cannot_be_read_again_but_is_listed_has_failed(server: Any) -> None:
     listed = server.respond
     server.respond = lambda method, path, body: (404, {}, {}) if "/Users/" in path else listed(method, path, body)
-    reread = Capabilities(**{**ETAGS.__dict__, "etag": False})
+    reread = ETAGS.model_copy(update={"etag": False})
     statuses = [written.status for written in directory_at(server.url, reread).write([change("a7"), change("b7")])]
     assert statuses == ["failed", "missing"]
 

@@ -24,7 +24,7 @@ from sims_sync.changes.apply import (
 )
 from sims_sync.changes.change import Change
 from sims_sync.changes.plan import Plan
-from sims_sync.directory.writing import Directory
+from sims_sync.directory.scim_client import Directory
 from sims_sync.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
 from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.stages import Reference, StageOutput

@@ -16,7 +16,7 @@ from sims_sync.errors import PermanentFault
 if TYPE_CHECKING:
     import requests
 
-    from sims_sync.directory.writing import Directory
+    from sims_sync.directory.scim_client import Directory
     from sims_sync.sources.sims.client import SimsClient
 
 
@@ -72,17 +72,16 @@ def directory_client(connection_id: str, *, called: str = "", patient: bool = Tr
     """
     from sims_sync.directory.discovery import discover
     from sims_sync.directory.mapping import AccountMapping
-    from sims_sync.directory.session import hasty_adapter, scim_adapter
-    from sims_sync.directory.writing import Directory
+    from sims_sync.directory.scim_client import Directory
+    from sims_sync.directory.session import Endpoint, hasty_adapter, scim_adapter
 
     connection, name = read_connection(connection_id, called), called or connection_id
     session = _session(connection_id, adapter=scim_adapter() if patient else hasty_adapter())
     if not connection.login and connection.password:
         session.headers["Authorization"] = f"Bearer {connection.password}"
-    base_url = address(connection)
-    capabilities = discover(session, base_url, connection_name=name)
-    mapping = AccountMapping(extension=capabilities.knows_extension)
-    return Directory(session, base_url, capabilities, mapping, connection_name=name)
+    endpoint = Endpoint(session, address(connection).rstrip("/"), name)
+    capabilities = discover(endpoint)
+    return Directory(endpoint, capabilities, AccountMapping(extension=capabilities.knows_extension))
 
 
 def read_connection(connection_id: str, called: str = "") -> Any:

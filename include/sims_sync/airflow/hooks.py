@@ -62,7 +62,7 @@ class DirectoryHook(BaseHook):
         self.scim_conn_id = scim_conn_id
 
     def get_conn(self) -> Any:
-        """The client (``sims_sync.directory.writing.Directory``)."""
+        """The client (``sims_sync.directory.scim_client.Directory``)."""
         return directory_client(self.scim_conn_id)
 
     def test_connection(self) -> tuple[bool, str]:

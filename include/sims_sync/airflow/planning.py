@@ -16,7 +16,7 @@ from sims_sync.changes.guards import measure, reasons_to_hold, rejected_records
 from sims_sync.changes.on_roll import findings
 from sims_sync.changes.plan import Plan, Rules, make_plan
 from sims_sync.directory.present import account_table
-from sims_sync.directory.writing import Directory
+from sims_sync.directory.scim_client import Directory
 from sims_sync.runs.mark import Mark, Roll
 from sims_sync.runs.stages import Reference, StageOutput
 from sims_sync.sources import source as sources

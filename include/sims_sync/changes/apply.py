@@ -15,7 +15,7 @@ from sims_sync.changes.plan import Rules, rejected
 from sims_sync.directory.editing import new_account
 from sims_sync.directory.mapping import AccountMapping, is_active
 from sims_sync.directory.present import account_table
-from sims_sync.directory.writing import AccountChange, Create, Write, Written
+from sims_sync.directory.writes import AccountChange, Create, Write, Written
 from sims_sync.errors import TransientFault
 from sims_sync.model.person import in_document
 
@@ -24,7 +24,7 @@ _ROUNDS = 3
 
 
 class WritableDirectory(Protocol):
-    """What is needed of ``directory.writing.Directory``."""
+    """What is needed of ``directory.scim_client.Directory``."""
 
     @property
     def mapping(self) -> AccountMapping: ...

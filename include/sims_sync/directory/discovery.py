@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import requests
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from scim2_models import Resource, ResourceType, Schema, ServiceProviderConfig
 
 from sims_sync.directory.editing import USER_SCHEMA
-from sims_sync.directory.session import document, send
+from sims_sync.directory.session import Endpoint, document, send
 from sims_sync.errors import PermanentFault, UnexpectedAnswer
 from sims_sync.model.attributes import EXTENSION
 
@@ -21,15 +19,16 @@ _FEATURES = ("schemas", "patch", "bulk", "filter", "sort", "etag")
 _Model = TypeVar("_Model", bound=Resource[Any])
 
 
-@dataclass(frozen=True)
-class Capabilities:
-    """What the directory offers.
+class Capabilities(BaseModel):
+    """What the directory offers; saved with the run that discovered it.
 
     :param bulk: the most operations and the most bytes of a bulk request, or none.
     :param knows_extension: whether its users have the student extension.
     :param genders: the genders that it knows, or none where it declares none.
     :param sync_reports: the endpoint that takes ``SyncReport``, or none.
     """
+
+    model_config = ConfigDict(frozen=True)
 
     patch: bool
     bulk: tuple[int, int] | None
@@ -41,21 +40,23 @@ class Capabilities:
     sync_reports: str | None
 
 
-def discover(session: requests.Session, base_url: str, *, connection_name: str) -> Capabilities:
+def discover(endpoint: Endpoint) -> Capabilities:
     """Read ``/ServiceProviderConfig``, ``/ResourceTypes`` and ``/Schemas``.
 
     :raises PermanentFault: its users have no roles: nobody could tell students from staff.
     :raises UnexpectedAnswer: it is no SCIM server.
     """
 
-    def read(endpoint: str, **params: int) -> dict[str, Any]:
-        url = f"{base_url.rstrip('/')}{endpoint}"
-        response = send(session, "GET", url, connection_name=connection_name, params=params)
+    connection_name = endpoint.connection_name
+
+    def read(path: str, **params: int) -> dict[str, Any]:
+        url = f"{endpoint.base_url}{path}"
+        response = send(endpoint.session, "GET", url, connection_name=connection_name, params=params)
         return document(response, connection_name=connection_name)
 
-    def models(endpoint: str, model: type[_Model], name: str, *urns: str) -> list[_Model]:
+    def models(path: str, model: type[_Model], name: str, *urns: str) -> list[_Model]:
         # Only those that concern us: what else the directory has may be as odd as it likes.
-        return [_parsed(model, each, connection_name) for each in _resources(read, endpoint) if each.get(name) in urns]
+        return [_parsed(model, each, connection_name) for each in _resources(read, path) if each.get(name) in urns]
 
     features = {name: value for name, value in read("/ServiceProviderConfig").items() if name in _FEATURES}
     config = _parsed(ServiceProviderConfig, features, connection_name)

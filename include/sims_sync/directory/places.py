@@ -108,26 +108,28 @@ class Typed:
 
     def put(self, account: Account, value: Any) -> None:
         entries = account.get(self.root) or []
-        ours = next((entry for entry in entries if self._is_ours(entry)), None)
         if value is None:
             # All of the type: a second one would be the first of the next night, and be cleared then.
             entries = [entry for entry in entries if not self._is_ours(entry)]
         else:
-            new = {"type": self.type, **(value if self.parts else {"value": value})}
-            twin = next((entry for entry in entries if not entry.get("type") and self._same(entry, new)), None)
-            if ours is not None:
-                kept = {"type": ours["type"], **_primary(twin), **_primary(ours)}
-                # An object is written whole, so that no old part of it stays.
-                whole = new if self.parts and not self._same(ours, new) else {**ours, **new}
-                entries = [{**whole, **kept} if entry is ours else entry for entry in entries if entry is not twin]
-            elif twin is not None:
-                entries = [{**entry, "type": self.type} if entry is twin else entry for entry in entries]
-            else:
-                entries = [*entries, new]
+            entries = self._with({"type": self.type, **(value if self.parts else {"value": value})}, entries)
         if entries:
             account[self.root] = entries
         else:
             account.pop(self.root, None)
+
+    def _with(self, new: Account, entries: list[Account]) -> list[Account]:
+        ours = next((entry for entry in entries if self._is_ours(entry)), None)
+        twin = next((entry for entry in entries if not entry.get("type") and self._same(entry, new)), None)
+        if ours is None and twin is None:
+            return [*entries, new]
+        if ours is None:
+            return [{**entry, "type": self.type} if entry is twin else entry for entry in entries]
+        if self._same(ours, new):
+            return entries
+        kept = {"type": ours["type"], **_primary(twin), **_primary(ours)}
+        whole = new if self.parts else {**ours, **new}  # an object is written whole: no old part of it stays
+        return [{**whole, **kept} if entry is ours else entry for entry in entries if entry is not twin]
 
     def operations(self, before: Account, after: Account) -> list[Operation]:
         """Addressed by type only where one entry has that type; else the list is replaced whole, by the same one that a

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -31,6 +32,20 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")
 
 
 _HASTY = (5.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a directory is, and how it is spoken to.
+
+    :param session: has the login and a transport of :func:`scim_adapter`.
+    :param base_url: the SCIM base URL, without a slash at its end.
+    :param connection_name: what messages call the connection.
+    """
+
+    session: requests.Session = field(repr=False)
+    base_url: str
+    connection_name: str
 
 
 class _Adapter(HTTPAdapter):

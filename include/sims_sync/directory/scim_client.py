@@ -1,22 +1,21 @@
-"""Writing accounts, as the directory can: PATCH or PUT, bulk or single, ETags or a re-read (SPEC section 3)."""
+"""The client of a directory: it reads and writes accounts as the directory can, in bulk or alone (SPEC section 3)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote, unquote
 
 import requests
 
 from sims_sync.directory.bulk import Request, answers, batches, body
 from sims_sync.directory.discovery import SYNC_REPORT, Capabilities
-from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations
 from sims_sync.directory.listing import FilterRefused, list_accounts
 from sims_sync.directory.looking_up import LookUp
 from sims_sync.directory.mapping import AccountMapping
-from sims_sync.directory.session import REFUSED_LOGIN, check_login, document, scrubbed, send
+from sims_sync.directory.session import REFUSED_LOGIN, Endpoint, check_login, document, send
+from sims_sync.directory.writes import Create, Write, Written, failed, outcome, request_for
 from sims_sync.errors import TransientFault
 
 log = logging.getLogger(__name__)
@@ -24,80 +23,24 @@ log = logging.getLogger(__name__)
 _PROGRESS = 500
 
 
-@dataclass(frozen=True)
-class Create:
-    """An account to create.
-
-    :param key: names it in the results.
-    :param resource: as it is sent.
-    """
-
-    key: str
-    resource: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class AccountChange:
-    """Values to write into an account.
-
-    :param version: the account's version as it was seen, if the directory has versions.
-    :param account: what the sync manages of the account, as it was seen.
-    :param values: by attribute name; none clears.
-    """
-
-    key: str
-    account_id: str
-    version: str | None
-    account: dict[str, Any]
-    values: dict[str, Any]
-
-
-Write = Create | AccountChange
-
-Status = Literal["created", "changed", "conflict", "stale", "missing", "refused", "failed"]
-
-
-@dataclass(frozen=True)
-class Written:
-    """What became of a write.
-
-    :param status: ``created``, ``changed``; ``conflict`` (a unique value is taken), ``stale`` (the account is not what
-        was seen), ``missing`` (it is gone), ``refused`` (the directory does not want the record), ``failed`` (for the
-        server's reasons; whether it got through is not known).
-    :param detail: the directory's words, scrubbed of values.
-    :param retry_after: seconds that the server asked to wait, if it did.
-    """
-
-    key: str
-    status: Status
-    account_id: str | None = None
-    detail: str | None = None
-    retry_after: float | None = None
-
-
 class Directory:
     """The accounts of one school's directory.
 
-    :param session: has the login and a transport of ``session.scim_adapter``.
+    :param capabilities: what it offers (``discovery.discover``).
     :param mapping: where our values stand in its accounts.
-    :param connection_name: named in messages.
     """
 
-    def __init__(
-        self,
-        session: requests.Session,
-        base_url: str,
-        capabilities: Capabilities,
-        mapping: AccountMapping,
-        *,
-        connection_name: str,
-    ) -> None:
-        self.base_url = base_url.rstrip("/")
+    def __init__(self, endpoint: Endpoint, capabilities: Capabilities, mapping: AccountMapping) -> None:
         self.capabilities = capabilities
         self.mapping = mapping
-        self._session = session
-        self._connection_name = connection_name
+        self._endpoint = endpoint
+        self._connection_name = endpoint.connection_name
         self._look_up = LookUp(self._search, filtered=capabilities.filter, sorted_by_id=capabilities.sort)
+
+    @property
+    def base_url(self) -> str:
+        """The SCIM base URL."""
+        return self._endpoint.base_url
 
     def list_accounts(self) -> list[dict[str, Any]]:
         """All accounts with the role ``student``, and all that are linked to a person."""
@@ -146,8 +89,7 @@ class Directory:
             try:
                 request = self._prepare(write)
             except TransientFault as fault:
-                account_id = write.account_id if isinstance(write, AccountChange) else None
-                request = Written(write.key, "failed", account_id, fault.message, fault.retry_after)
+                request = failed(write, fault)
             if isinstance(request, Written):
                 settled.append(request)
             else:
@@ -168,19 +110,14 @@ class Directory:
             if self.mapping.managed(now) != write.account:
                 return Written(write.key, "stale", write.account_id)
             account = now
-        if not self.capabilities.patch:
-            return Request(write.key, "PUT", merged(account, write.values, self.mapping), write.account_id, version)
-        operations = patch_operations(account, write.values, self.mapping)
-        if not operations:
-            return Written(write.key, "changed", write.account_id)
-        patch = {"schemas": [PATCH_SCHEMA], "Operations": operations}
-        return Request(write.key, "PATCH", patch, write.account_id, version)
+        request = request_for(write, account, self.mapping, version=version, patch=self.capabilities.patch)
+        return request or Written(write.key, "changed", write.account_id)
 
     def _in_bulk(self, batch: list[Request]) -> Iterator[Written]:
         try:
             response = self._send("POST", "/Bulk", body(batch))
         except TransientFault as fault:
-            yield from (_failed(request, fault) for request in batch)
+            yield from (failed(request, fault) for request in batch)
             return
         if response.status_code == requests.codes.request_entity_too_large:
             middle = len(batch) // 2
@@ -199,7 +136,7 @@ class Directory:
         try:
             response = self._send(request.method, request.path, request.data, headers=headers)
         except TransientFault as fault:
-            return _failed(request, fault)
+            return failed(request, fault)
         answer: Any = {}
         if response.ok and response.content:  # a login page, say, answers 200 too
             answer = document(response, connection_name=self._connection_name)
@@ -216,23 +153,14 @@ class Directory:
         :param answer: the account, or the error. :param location: of a new account that is not in the answer.
         """
         answer = answer if isinstance(answer, dict) else {}
-        if 200 <= status < 300:
-            if request.account_id is not None:
-                return Written(request.key, "changed", request.account_id)
-            account_id = str(answer.get("id") or unquote(location.rpartition("/")[2])) or None
-            if account_id is None:
-                return Written(request.key, "failed")
-            self._look_up.add({**request.data, "id": account_id})
-            return Written(request.key, "created", account_id)
         if status == requests.codes.not_found and request.account_id is not None:
             return self._not_found(request.key, request.account_id)
-        check_login(status, request.method, connection_name=self._connection_name)
-        parts = [str(part) for part in (answer.get("scimType"), answer.get("detail")) if part]
-        detail = scrubbed(": ".join(parts), [request.data]) or None
-        if status == requests.codes.too_many_requests or status >= 500 or status == 0:
-            return Written(request.key, "failed", request.account_id, detail)
-        statuses = _STATUSES_OF_A_CREATE if request.account_id is None else _STATUSES_OF_A_CHANGE
-        return Written(request.key, statuses.get(status, "refused"), request.account_id, detail)
+        if not 200 <= status < 300:
+            check_login(status, request.method, connection_name=self._connection_name)
+        written = outcome(request, status, answer, unquote(location.rpartition("/")[2]))
+        if written.status == "created":
+            self._look_up.add({**request.data, "id": written.account_id})
+        return written
 
     def _not_found(self, key: str, account_id: str) -> Written:
         """What became of an account that the server does not find: one that it lists all the same is not gone."""
@@ -251,19 +179,11 @@ class Directory:
         return document(response, connection_name=self._connection_name)
 
     def _send(self, method: str, path: str, content: Any = None, **options: Any) -> requests.Response:
-        url = f"{self.base_url}{path}"
-        return send(self._session, method, url, connection_name=self._connection_name, body=content, **options)
+        url = f"{self._endpoint.base_url}{path}"
+        return send(self._endpoint.session, method, url, connection_name=self._connection_name, body=content, **options)
 
 
 def _status(answer: dict[str, Any]) -> int:
     """The status of an operation of a bulk answer, 0 where it has none."""
     status = str(answer.get("status") or "0")
     return int(status) if status.isdecimal() else 0
-
-
-def _failed(request: Request, fault: TransientFault) -> Written:
-    return Written(request.key, "failed", request.account_id, fault.message, fault.retry_after)
-
-
-_STATUSES_OF_A_CREATE: dict[int, Status] = {409: "conflict"}
-_STATUSES_OF_A_CHANGE: dict[int, Status] = {409: "conflict", 412: "stale"}

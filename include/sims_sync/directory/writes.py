@@ -1,0 +1,114 @@
+"""What to send for a write, and what the answer to it means; nothing is sent here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import requests
+
+from sims_sync.directory.bulk import Request
+from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations
+from sims_sync.directory.mapping import AccountMapping
+from sims_sync.directory.session import scrubbed
+from sims_sync.errors import TransientFault
+
+
+@dataclass(frozen=True)
+class Create:
+    """An account to create.
+
+    :param key: names it in the results.
+    :param resource: as it is sent.
+    """
+
+    key: str
+    resource: dict[str, Any]
+
+    @property
+    def account_id(self) -> None:
+        """It has none yet."""
+
+
+@dataclass(frozen=True)
+class AccountChange:
+    """Values to write into an account.
+
+    :param version: the account's version as it was seen, if the directory has versions.
+    :param account: what the sync manages of the account, as it was seen.
+    :param values: by attribute name; none clears.
+    """
+
+    key: str
+    account_id: str
+    version: str | None
+    account: dict[str, Any]
+    values: dict[str, Any]
+
+
+Write = Create | AccountChange
+
+Status = Literal["created", "changed", "conflict", "stale", "missing", "refused", "failed"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a write.
+
+    :param status: ``created``, ``changed``; ``conflict`` (a unique value is taken), ``stale`` (the account is not what
+        was seen), ``missing`` (it is gone), ``refused`` (the directory does not want the record), ``failed`` (for the
+        server's reasons; whether it got through is not known).
+    :param detail: the directory's words, scrubbed of values.
+    :param retry_after: seconds that the server asked to wait, if it did.
+    """
+
+    key: str
+    status: Status
+    account_id: str | None = None
+    detail: str | None = None
+    retry_after: float | None = None
+
+
+_STATUSES_OF_A_CREATE: dict[int, Status] = {409: "conflict"}
+_STATUSES_OF_A_CHANGE: dict[int, Status] = {409: "conflict", 412: "stale"}
+
+
+def request_for(
+    change: AccountChange, account: dict[str, Any], mapping: AccountMapping, *, version: str | None, patch: bool
+) -> Request | None:
+    """What to send to change an account; none where it holds the values already.
+
+    :param account: the account as it is: whole for a PUT, as far as the sync manages it for a PATCH.
+    :param version: to be sent with it, if the directory has versions.
+    :param patch: whether the directory has PATCH; else the whole account is PUT.
+    """
+    if not patch:
+        return Request(change.key, "PUT", merged(account, change.values, mapping), change.account_id, version)
+    operations = patch_operations(account, change.values, mapping)
+    body = {"schemas": [PATCH_SCHEMA], "Operations": operations}
+    return Request(change.key, "PATCH", body, change.account_id, version) if operations else None
+
+
+def outcome(request: Request, status: int, answer: dict[str, Any], location: str) -> Written:
+    """What an answer to a write means.
+
+    :param status: of the answer, 0 where it has none.
+    :param answer: the account, or the error.
+    :param location: the id of a new account, where the answer does not hold it.
+    """
+    if 200 <= status < 300:
+        if request.account_id is not None:
+            return Written(request.key, "changed", request.account_id)
+        account_id = str(answer.get("id") or location) or None
+        return Written(request.key, "created" if account_id else "failed", account_id)
+    parts = [str(part) for part in (answer.get("scimType"), answer.get("detail")) if part]
+    detail = scrubbed(": ".join(parts), [request.data]) or None
+    if status == requests.codes.too_many_requests or status >= 500 or status == 0:
+        return Written(request.key, "failed", request.account_id, detail)
+    statuses = _STATUSES_OF_A_CREATE if request.account_id is None else _STATUSES_OF_A_CHANGE
+    return Written(request.key, statuses.get(status, "refused"), request.account_id, detail)
+
+
+def failed(write: Write | Request, fault: TransientFault) -> Written:
+    """A write whose answer did not come: whether it got through is not known."""
+    return Written(write.key, "failed", write.account_id, fault.message, fault.retry_after)
