@@ -26,7 +26,7 @@ def test_every_failure_that_a_mail_names_stands_in_the_runbook() -> None:
 
 def test_what_the_pages_of_the_documentation_link_to_is_there() -> None:
     docs = PAGE.parent
-    for page in (*docs.glob("*.md"), docs.parent / "README.md"):
+    for page in (*docs.glob("*.md"), *docs.parent.glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
