@@ -115,6 +115,7 @@ class AirflowApi:
             raise _refused("PATCH", f"connections/{connection_id}", answer)
 
     def unpause(self, dag_id: str) -> None:
+        """Let the DAG run."""
         self._call("PATCH", f"dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
 
     def wait(
@@ -169,6 +170,7 @@ class AirflowApi:
         return False
 
     def import_errors(self) -> list[str]:
+        """The files of DAGs that cannot be imported, each with its stack trace; empty when all can."""
         return [f"{e['filename']}:\n{e['stack_trace']}" for e in self._call("GET", "importErrors")["import_errors"]]
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

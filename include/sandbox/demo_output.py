@@ -51,13 +51,16 @@ class Output:
         self._began: dict[str, float] = {}
 
     def title(self, text: str) -> None:
+        """A heading, after an empty line."""
         self._console.print()
         self._console.print(text, style="bold", markup=False)
 
     def line(self, text: str) -> None:
+        """A line below a heading."""
         self._console.print(f"  {text}", markup=False, soft_wrap=True)
 
     def failure(self, text: str) -> None:
+        """What went wrong."""
         self._console.print(text, style="red", markup=False, soft_wrap=True)
 
     def task(self, task: str, state: str) -> None:

@@ -27,6 +27,11 @@ _LIMITS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command.
+
+    :param arguments: default: those of the command line.
+    :returns: the exit status: 0, or 1 after a fault that a person can put right.
+    """
     parser = _parser()
     options = vars(parser.parse_args(arguments))
     command = options.pop("command")

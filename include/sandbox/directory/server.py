@@ -87,6 +87,11 @@ class DirectoryService(ScimService):
     """scim2-server's protocol; references between resources stay as clients wrote them."""
 
     def publish(self, base_url: str, resource: Resource[Any]) -> Resource[Any]:
+        """The resource with its location, as it goes to a client.
+
+        :param base_url: of the SCIM endpoints.
+        :param resource: as the storage gave it; it is changed.
+        """
         # Without the copy of the original, which takes a third of the time of a list: the storage keeps no resource.
         kind = self.get_resource_type_of(resource)
         location = self.resource_location(base_url, kind, str(resource.id))
@@ -121,6 +126,7 @@ class DirectoryApplication(BearerTokenApplication):
         return Response(body, int(response.status), response.headers)
 
     def serve(self, request: ScimRequest) -> ScimResponse:
+        """Answer a request in one transaction, and tell ``observe`` what was answered."""
         with self.database.transaction():
             response = super().serve(request)
         status = int(response.status)

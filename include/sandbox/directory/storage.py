@@ -52,6 +52,7 @@ class DatabaseStorage(ScimStorage):
         self._connection: Connection | None = None
 
     def close(self) -> None:
+        """Close the connections to the database."""
         self.engine.dispose()
 
     # -- what tests and seeding need --
@@ -92,6 +93,7 @@ class DatabaseStorage(ScimStorage):
 
     @contextmanager
     def operation(self) -> Generator[None]:
+        """A savepoint around the calls inside: those of an operation that fails are undone, and no others."""
         with self.transaction() as connection, connection.begin_nested():
             yield
 
@@ -104,12 +106,25 @@ class DatabaseStorage(ScimStorage):
         *,
         response_parameters: ResponseParameters[Any] | None = None,
     ) -> Resource[Any]:
+        """Find a resource.
+
+        :param resource_id: its ``id``.
+        :param response_parameters: not needed: the service leaves out what was not asked for.
+        :raises NotFoundException: no resource of this type has that ``id``.
+        """
         with self.transaction() as connection:
             return self._resource(self._row(connection, resource_type, resource_id))
 
     def search(
         self, resource_types: list[ResourceType], search_request: SearchRequest[Any], *, position: Any = None
     ) -> SearchPage:
+        """Find a page of resources.
+
+        :param resource_types: of which types.
+        :param search_request: the filter, the order, and which page.
+        :param position: not used: pages go by index.
+        :returns: the resources of the page, and how many the filter finds in all.
+        """
         query = select(accounts).where(accounts.c.resource_type.in_([each.name for each in resource_types]))
         with self.transaction() as connection:
             condition = None if search_request.filter is None else condition_of(search_request.filter)
@@ -133,6 +148,11 @@ class DatabaseStorage(ScimStorage):
         return SearchPage(len(found), found[start : None if search.count is None else start + search.count])
 
     def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
+        """Store a new resource.
+
+        :returns: the resource with its new ``id`` and ``meta``.
+        :raises UniquenessException: the user name is another account's.
+        """
         created, now = resource.model_copy(), datetime.now(UTC)
         created.id = uuid.uuid4().hex
         created.meta = _meta(resource_type.name, now, now, 1)
@@ -153,6 +173,15 @@ class DatabaseStorage(ScimStorage):
     def update(
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
     ) -> Resource[Any]:
+        """Replace a resource by another state of it.
+
+        :param resource: the state to store, with the ``id`` of the resource.
+        :param expected_version: the version (ETag) that it must have; by default any.
+        :returns: the resource with its new ``meta``.
+        :raises NotFoundException: no resource has that ``id``.
+        :raises PreconditionFailedException: it has another version.
+        :raises UniquenessException: the user name is another account's.
+        """
         updated, now = resource.model_copy(), datetime.now(UTC)
         with self.transaction() as connection:
             row = self._row(connection, resource_type, str(resource.id))
@@ -169,6 +198,12 @@ class DatabaseStorage(ScimStorage):
         return updated
 
     def delete(self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None) -> None:
+        """Delete a resource.
+
+        :param expected_version: the version (ETag) that it must have; by default any.
+        :raises NotFoundException: no resource has that ``id``.
+        :raises PreconditionFailedException: it has another version.
+        """
         with self.transaction() as connection:
             row = self._row(connection, resource_type, resource_id)
             _check_version(row, expected_version)

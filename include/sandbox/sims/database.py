@@ -48,6 +48,7 @@ class Database:
             raise ValueError(f"{self.path} cannot be opened as an SQLite database.") from None
 
     def close(self) -> None:
+        """Close the file."""
         self._engine.dispose()
 
     def rows(self, table: str, day: date) -> list[Sequence[str | None]]:
@@ -84,7 +85,8 @@ class Database:
         """A student, on roll from ``valid_from`` to ``valid_to``; valid with nothing but a Person ID.
 
         :param email: the primary home address; by default ``person-<id>@example.org``, None for no email at all.
-        :param telephone: the home telephone, :param mobile: the mobile one, both neither Main nor Primary.
+        :param telephone: the home telephone.
+        :param mobile: the mobile one, both neither Main nor Primary.
         :param address: columns of the home address (``street``, ``town``, ...), as in :meth:`put_address`.
         :param values: columns of ``students``; the admission number is the Person ID with six digits unless given.
         """

@@ -37,7 +37,8 @@ class Document:
     """One XML document of SIMS.
 
     :param operation: the SOAP operation that answers with it.
-    :param root: its root element, :param row: the element of a row.
+    :param root: its root element.
+    :param row: the element of a row.
     :param table: the table of the database that holds its rows.
     :param elements: the elements of a row by the column that holds them, in SIMS's order.
     :param dated: whether the operation takes an effectiveDate; one that does not answers as of the broker's own day.

@@ -10,6 +10,8 @@ from sandbox.sims.tables import Value
 
 
 def joiner(day: int) -> Callable[[Inventor, Person], None]:
+    """A student who is on roll from that day on."""
+
     def make(inventor: Inventor, person: Person) -> None:
         person.students[0]["valid_from"] = inventor.day(day)
 
@@ -17,11 +19,14 @@ def joiner(day: int) -> Callable[[Inventor, Person], None]:
 
 
 def returner(inventor: Inventor, person: Person) -> None:
+    """A student who left the day before yesterday, and is back today."""
     person.students.append({**person.students[0], "valid_from": inventor.today})
     person.students[0]["valid_to"] = inventor.day(-2)
 
 
 def renamed(day: int) -> Callable[[Inventor, Person], None]:
+    """A student who has another surname from that day on."""
+
     def make(inventor: Inventor, person: Person) -> None:
         surname = old = person.students[0]["surname"]
         while surname == old:
@@ -32,10 +37,13 @@ def renamed(day: int) -> Callable[[Inventor, Person], None]:
 
 
 def newly_nameless(inventor: Inventor, person: Person) -> None:
+    """A student whose surname is blank from today on."""
     _from(person.students, 0, inventor.today, surname="")
 
 
 def moved(day: int) -> Callable[[Inventor, Person], None]:
+    """A student who lives at another address from that day on."""
+
     def make(inventor: Inventor, person: Person) -> None:
         for position in range(len(person.person_addresses) - 1, -1, -1):
             eve = inventor.day(day - 1)
@@ -46,6 +54,8 @@ def moved(day: int) -> Callable[[Inventor, Person], None]:
 
 
 def new_mobile(day: int) -> Callable[[Inventor, Person], None]:
+    """A student who has another mobile number from that day on."""
+
     def make(inventor: Inventor, person: Person) -> None:
         person.telephones.clear()
         inventor.telephone(person, "M", inventor.mobile_number(), True, True)
@@ -59,6 +69,7 @@ def new_mobile(day: int) -> Callable[[Inventor, Person], None]:
 
 
 def telephone_removed(inventor: Inventor, person: Person) -> None:
+    """A student who has no home telephone from today on."""
     inventor.telephone(person, "H", inventor.home_number(), True, True)
     for telephone in person.telephones:
         if telephone["location"] == "H":
@@ -66,17 +77,20 @@ def telephone_removed(inventor: Inventor, person: Person) -> None:
 
 
 def newly_unreachable(inventor: Inventor, person: Person) -> None:
+    """A student who has no email address from today on."""
     _one_email(inventor, person)
     person.emails[0]["valid_to"] = inventor.day(-1)
 
 
 def mended(inventor: Inventor, person: Person) -> None:
+    """A student whose only email address was none until yesterday, and is one from today on."""
     address = _one_email(inventor, person)
     person.emails[0]["email_address"] = address.replace("@", " at ")
     _from(person.emails, 0, inventor.today, email_address=address)
 
 
 def meals_begin(inventor: Inventor, person: Person) -> None:
+    """A student who gets free meals from today on."""
     person.free_meals.clear()
     inventor.free_meal(person, inventor.today)
     person.free_meals[0]["valid_from"] = inventor.today

@@ -46,7 +46,8 @@ class Person:
 class Inventor:
     """Invents people, always the same for the same seed and day.
 
-    :param seed: any text or number. :param today: the day on which the newest of the data is true.
+    :param seed: any text or number.
+    :param today: the day on which the newest of the data is true.
     """
 
     def __init__(self, seed: int | str, today: date) -> None:
@@ -74,9 +75,11 @@ class Inventor:
         return self.today + timedelta(days=offset)
 
     def past(self, longest: int = 1500, shortest: int = 30) -> date:
+        """A day between ``longest`` and ``shortest`` days ago."""
         return self.day(-self.rng.randint(shortest, longest))
 
     def future(self) -> date:
+        """A day between one and ten months from now."""
         return self.day(self.rng.randint(30, 300))
 
     def day_of_year(self) -> date:
@@ -135,6 +138,7 @@ class Inventor:
         return contact
 
     def member_of_staff(self, person_id: int) -> Person:
+        """A member of staff, with an address of their own."""
         staff = self._adult(person_id, self.rng.choice(self._surnames))
         self.move_in(staff, self.past())
         return staff
@@ -150,6 +154,7 @@ class Inventor:
     # -- what a person has ----------------------------------------------------------------------------------------
 
     def surname(self) -> str:
+        """A surname from the pool."""
         return self.rng.choice(self._surnames)
 
     def move_in(self, person: Person, start: Value, end: Value = None, **link: Value) -> Value:
@@ -160,31 +165,61 @@ class Inventor:
         return address["address_id"]
 
     def live_at(self, person: Person, address_id: Value, start: Value, end: Value = None, **link: Value) -> None:
+        """Link the person to an address that is there, as their home.
+
+        :param start: the first day of the link.
+        :param end: its last day, none where it goes on.
+        :param link: columns of ``person_addresses`` beside these, or in their place.
+        """
         row: Row = {"person_id": person.person_id, "address_id": address_id, "start_date": start, "end_date": end}
         person.person_addresses.append({**row, "address_type": "H", **link})
 
     def telephone(
         self, person: Person, location: str, number: Value, main: Value = False, primary: Value = False
     ) -> None:
+        """Give the person a telephone.
+
+        :param location: H, W, M, O or another letter of SIMS.
+        :param main: whether it is marked so.
+        :param primary: likewise.
+        """
         row: Row = {"person_id": person.person_id, "telephone_id": self.next_id("telephone"), "location": location}
         person.telephones.append({**row, "number": number, "main": main, "primary": primary})
 
     def email(self, person: Person, location: str, address: Value, main: Value = False, primary: Value = False) -> None:
+        """Give the person an email address.
+
+        :param location: H, W or O.
+        :param main: whether it is marked so.
+        :param primary: likewise.
+        """
         row: Row = {"person_id": person.person_id, "email_id": self.next_id("email"), "location": location}
         person.emails.append({**row, "email_address": address, "main": main, "primary": primary})
 
     def free_meal(self, person: Person, start: Value, end: Value = None) -> None:
+        """Give the person a period of free meals.
+
+        :param start: its first day.
+        :param end: its last day, none where it goes on.
+        """
         person.free_meals.append({"person_id": person.person_id, "start_date": start, "end_date": end})
 
     def provision(self, person: Person, start: Value, end: Value = None) -> None:
+        """Give the person an SEN provision.
+
+        :param start: its first day.
+        :param end: its last day, none where it goes on.
+        """
         kind, description = self.rng.choice(_PROVISIONS)
         row: Row = {"person_id": person.person_id, "provision_type": kind, "provision_description": description}
         person.sen_provisions.append({**row, "start_date": start, "end_date": end})
 
     def mobile_number(self) -> str:
+        """A mobile number that belongs to nobody."""
         return f"{_DRAMA_MOBILES}{self.rng.randint(0, 999):03d}"
 
     def home_number(self) -> str:
+        """A landline number that belongs to nobody."""
         return f"{self.rng.choice(_DRAMA_NUMBERS)}{self.rng.randint(0, 999):03d}"
 
     def next_id(self, of_what: str, first: int = 1) -> int:

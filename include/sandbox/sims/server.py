@@ -160,7 +160,8 @@ def running(
 
     :param database: the school, or its file.
     :param port: 0 takes a free one.
-    :param denied: SIMS permissions that the user lacks, :param today: the broker's own day; default the real one.
+    :param denied: SIMS permissions that the user lacks.
+    :param today: the broker's own day; default the real one.
     :raises OSError: the port is in use.
     """
     school = database if isinstance(database, Database) else Database(database)
@@ -183,7 +184,10 @@ def running(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address. :raises OSError: it is in use."""
+    """A socket bound to the address.
+
+    :raises OSError: it is in use.
+    """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

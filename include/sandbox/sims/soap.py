@@ -25,7 +25,8 @@ _PREFIXES = {SOAP: "soap", WSSE: "wsse"}
 class Fault(Exception):
     """A SOAP fault.
 
-    :param code: local name of the fault code, :param namespace: its namespace (WS-Security has its own codes).
+    :param code: local name of the fault code.
+    :param namespace: its namespace (WS-Security has its own codes).
     :param reason: the fault string; never a personal value.
     :param permissions: SIMS permissions that the user lacks: they make the WSDL's ``PermissionDenied`` detail.
     """
@@ -35,6 +36,7 @@ class Fault(Exception):
         self.code, self.reason, self.namespace, self.permissions = code, reason, namespace, tuple(permissions)
 
     def to_bytes(self) -> bytes:
+        """The envelope with the fault, as it is sent."""
         detail = "".join(f"<Permission>{escape(permission)}</Permission>" for permission in self.permissions)
         if detail:
             detail = f'<detail><PermissionDenied xmlns="{SIMS}">{detail}</PermissionDenied></detail>'

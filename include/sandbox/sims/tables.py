@@ -44,6 +44,7 @@ def to_text(value: Value) -> str | None:
 
 
 def valid_on(table: sa.Table, day: date) -> sa.ColumnElement[bool]:
+    """The condition that a row is valid on a day."""
     iso = day.isoformat()
     return sa.and_(
         sa.or_(table.c.valid_from.is_(None), table.c.valid_from <= iso),
@@ -57,11 +58,23 @@ def in_order(table: sa.Table) -> tuple[sa.ColumnElement[int], ...]:
 
 
 def matches(table: sa.Table, where: Mapping[str, Value]) -> sa.ColumnElement[bool]:
+    """The condition that a row has these values.
+
+    :param where: values by column of the table's document.
+    :raises ValueError: the table has no such column.
+    """
     wanted = columns(table.name, where)
     return sa.and_(sa.true(), *(table.c[column] == value for column, value in wanted.items()))
 
 
 def columns(table: str, values: Mapping[str, Value]) -> dict[str, str | None]:
+    """Values as the table holds them.
+
+    :param table: its name.
+    :param values: by column of the table's document.
+    :returns: the same as text.
+    :raises ValueError: there is no such table, or it has no such column.
+    """
     if table not in BY_TABLE:
         raise ValueError(f"There is no table {table}; there are {', '.join(BY_TABLE)}.")
     if unknown := set(values) - set(BY_TABLE[table].elements):
@@ -71,6 +84,10 @@ def columns(table: str, values: Mapping[str, Value]) -> dict[str, str | None]:
 
 
 def stored(table: str, row: Mapping[str, Value]) -> dict[str, str | None]:
+    """A whole row as the table holds it: columns that are not given are null.
+
+    :param row: values by column, the hidden ones among them.
+    """
     visible = {column: value for column, value in row.items() if column not in HIDDEN}
     empty: dict[str, str | None] = dict.fromkeys(BY_TABLE[table].elements if table in BY_TABLE else ())
     days = {name: day.isoformat() if isinstance(day := row.get(name), date) else day for name in HIDDEN}
