@@ -66,7 +66,9 @@ def pass_on(request: Request, forward: Forward) -> Reply:
 
 @dataclass
 class Proxy:
-    """:param url: the address of the target, seen through the proxy. :param seen: the requests so far."""
+    """:param url: the address of the target, seen through the proxy.
+    :param seen: the requests so far.
+    """
 
     url: str
     target: str

@@ -132,7 +132,8 @@ def scheduled_schools(
     :param schools: what ``schools.yaml`` says of each, beside what all have.
     :param smtp_port: of the mail server that the connection ``smtp_default`` names.
     :param policies: Airflow's cluster policies, in Python.
-    :param dags: the folder of DAGs; default: the project's. :param environment: further variables for Airflow.
+    :param dags: the folder of DAGs; default: the project's.
+    :param environment: further variables for Airflow.
     :param offers: what the directories offer (``sandbox.directory.capabilities``).
     """
     config = folder / "schools.yaml"

@@ -105,7 +105,9 @@ def spoil(operation: str | None, make: Make, trap: str) -> Meddle:
 
 @dataclass
 class Trap:
-    """:param url: where a listening server waits for somebody to fall for it. :param asked: how often one did."""
+    """:param url: where a listening server waits for somebody to fall for it.
+    :param asked: how often one did.
+    """
 
     url: str
     asked: int = 0

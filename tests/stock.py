@@ -19,7 +19,9 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class StockDirectory:
-    """:param url: the SCIM base URL. :param token: None when the server asks for none."""
+    """:param url: the SCIM base URL.
+    :param token: None when the server asks for none.
+    """
 
     url: str
     token: str | None

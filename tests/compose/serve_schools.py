@@ -27,7 +27,8 @@ class SmallSchool:
     """A school of a test.
 
     :param number: its ports: SIMS at 9000 and the directory at 9100 more.
-    :param on_roll: Person IDs in SIMS, :param accounts: those of the accounts that are there at first.
+    :param on_roll: Person IDs in SIMS.
+    :param accounts: those of the accounts that are there at first.
     :param write_seconds: what each write takes longer.
     :param in_postgres: whether the directory lies in the PostgreSQL server that Airflow uses.
     """

@@ -18,7 +18,9 @@ EVERYBODY = [{"id": f"a{each}", "userName": f"User.{each}", "externalId": f"{eac
 
 
 class Listing(ScriptedDirectory):
-    """:param everybody: who is listed. :param refusal: the answer to every write."""
+    """:param everybody: who is listed.
+    :param refusal: the answer to every write.
+    """
 
     everybody: list[dict[str, Any]]
     refusal: Answer

@@ -90,8 +90,10 @@ class Case:
     :param spoilers: makes what the network does.
     :param counts: those of the report that differ from those of a night without trouble.
     :param sent: a pattern of requests, and how many of them there are in all tries.
-    :param offers: what the directory offers. :param patience: seconds that an answer may take.
-    :param breaks: the task that fails. :param reason: what the report says of it, a pattern.
+    :param offers: what the directory offers.
+    :param patience: seconds that an answer may take.
+    :param breaks: the task that fails.
+    :param reason: what the report says of it, a pattern.
     """
 
     spoilers: Callable[[], tuple[Spoiler, ...]]

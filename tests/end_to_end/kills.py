@@ -53,8 +53,8 @@ the network is slow, and it is carried out when the last try is over."""
 class Undisturbed:
     """A task that is not killed.
 
-    :param before: the folder with the store and the directory's database as they are when it begins; :param after: when
-        it has ended.
+    :param before: the folder with the store and the directory's database as they are when it begins.
+    :param after: when it has ended.
     :param requests: the methods of its requests, in order.
     :param writes: how many writes of accounts it asks for.
     """
@@ -92,7 +92,8 @@ class Kill:
 
     :param before_its_end: whether it had not come to its end already.
     :param written: how many writes of accounts had been carried out.
-    :param broken: files that nobody could read; :param untold: what was written and not written down.
+    :param broken: files that nobody could read.
+    :param untold: what was written and not written down.
     :param late: the requests that are still under way.
     """
 
@@ -121,7 +122,8 @@ class School:
     """A school whose tasks can be killed.
 
     :param folder: for everything.
-    :param sims: the proxy before its SIMS; :param directory: that before its directory, which is another for each kill.
+    :param sims: the proxy before its SIMS.
+    :param directory: that before its directory, which is another for each kill.
     :param connections: of both proxies.
     """
 

@@ -63,7 +63,10 @@ def _through(spoiler: Spoiler, forward: Forward) -> Forward:
 
 
 def status(code: int, **headers: str) -> Spoilt:
-    """A SCIM error. :param headers: with ``_`` for ``-``."""
+    """A SCIM error.
+
+    :param headers: with ``_`` for ``-``.
+    """
     error = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": str(code), "detail": "no"}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda request, forward: Reply(code, json.dumps(error).encode(), {**JSON, **named})
@@ -131,7 +134,10 @@ def operations(statuses: Callable[[int], int | None]) -> Spoilt:
 
 
 def saying(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Spoilt:
-    """The answer with some attributes changed. :param change: from the answer to these."""
+    """The answer with some attributes changed.
+
+    :param change: from the answer to these.
+    """
 
     def answer(request: Request, forward: Forward) -> Reply:
         reply = forward(request)

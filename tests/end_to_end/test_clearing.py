@@ -181,7 +181,8 @@ class Case:
     """What is cleared of Tuesday's run.
 
     :param which: makes that run.
-    :param fault: what ends it, none where nothing does, :param says: and what the message says.
+    :param fault: what ends it, none where nothing does.
+    :param says: what the message says.
     :param writes: how many writes the directory carries out.
     """
 

@@ -70,7 +70,8 @@ _PASSING = re.compile(r"\.lease|^notices")
 class School:
     """A school on Tuesday morning, after a good Monday night, with its SIMS behind a proxy.
 
-    :param store: where its run files and state lie. :param nobody: an address that nobody asks.
+    :param store: where its run files and state lie.
+    :param nobody: an address that nobody asks.
     :param said: what was kept of each try that failed, for the report.
     """
 

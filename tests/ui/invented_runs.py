@@ -39,7 +39,8 @@ def write_report(
 ) -> Path:
     """The report of one run; its folder.
 
-    :param ended: when; the file is as old. :param own: keys of the report; those of ``counts`` go there.
+    :param ended: when; the file is as old.
+    :param own: keys of the report; those of ``counts`` go there.
     """
     ended = ended or datetime.now(UTC)
     counts = {**NONE, "rejected": len(errors), **{name: own.pop(name) for name in list(own) if name in NONE}}

@@ -14,7 +14,8 @@ from school_users import EDITOR
 class Pages:
     """The pages, as users see them.
 
-    :param root: the store. :param config: the file of the schools.
+    :param root: the store.
+    :param config: the file of the schools.
     """
 
     client: TestClient
