@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_directory import NAME, Answer, ScriptedDirectory, directory_at, endpoint, scripted_directory
+import requests
+from scripted_directory import (
+    NAME,
+    Answer,
+    ScriptedDirectory,
+    directory_at,
+    endpoint,
+    scripted_directory,
+)
 
 from sandbox.directory import server
 from sims_sync.directory.discovery import discover
@@ -97,6 +105,20 @@ def test_a_user_name_that_is_looked_up_stays_out_of_the_log_when_the_connection_
         with pytest.raises(TransientFault) as caught:
             directory_at(gone).find_by_user_name("ada.archer@example.org")
     assert "archer" not in f"{caplog.text} {caught.value}"
+
+
+def test_no_url_of_a_directory_gets_into_the_log_and_those_of_others_still_do(
+    scripted: ScriptedDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    page = {"totalResults": 0, "Resources": []}
+    scripted.answer((503, {"Retry-After": "0"}, {}), (200, {}, page))
+    directory_at(scripted.url).find_by_user_name("ada.archer@example.org")
+    assert len(scripted.seen) == 2, "tried again, which urllib3 logs"
+    assert "urllib3" not in {record.name.partition(".")[0] for record in caplog.records}
+    scripted.answer((200, {}, page))
+    requests.get(f"{scripted.url}/Somewhere", timeout=10)
+    assert "/Somewhere" in caplog.text
 
 
 def test_retry_after_goes_with_the_fault(scripted: ScriptedDirectory) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,18 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")
 
 _HASTY = (5.0, 10.0)
 
+_ASKING: ContextVar[bool] = ContextVar("asking a directory", default=False)
+
+
+def _is_anothers(_: logging.LogRecord) -> bool:
+    """urllib3 logs the URLs that it asks, and a look-up has a user name in its query: nothing of ours is logged."""
+    return not _ASKING.get()
+
+
+# Loggers do not filter what their children log, so it is each of those that urllib3 has.
+for _module in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
+    logging.getLogger(f"urllib3.{_module}").addFilter(_is_anothers)
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -49,13 +62,17 @@ class Endpoint:
 
 
 class _Adapter(HTTPAdapter):
-    """requests has no time-out of a session: this sets one wherever a request has none."""
+    """requests has no time-out of a session: this sets one wherever a request has none. No log has its URLs."""
 
     timeout = TIMEOUT
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs["timeout"] = kwargs.get("timeout") or self.timeout
-        return super().send(request, *args, **kwargs)
+        before = _ASKING.set(True)
+        try:
+            return super().send(request, *args, **kwargs)
+        finally:
+            _ASKING.reset(before)
 
 
 class _Retry(Retry):
@@ -83,8 +100,6 @@ def scim_adapter() -> HTTPAdapter:
 
     A write is not, but after a 429, for a ``412`` of the second try would hide that the first one got through.
     """
-    # It logs the URLs that it tries again, and a look-up has a user name in its query.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
     retry = _Retry(
         total=4,
         backoff_factor=0.3,
