@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
@@ -62,10 +63,10 @@ class Objects(MemoryFileSystem):  # type: ignore[misc]
 def object_store(folder: Path, files: AbstractFileSystem | None = None) -> Folder:
     """A folder in a store of this kind, as Airflow reaches it through a connection.
 
-    :param folder: gives the name, which no other test has.
+    :param folder: names it. :param files: by default a client of its own, as another machine has.
     """
     files = Objects() if files is None else files
     protocol = files.protocol if isinstance(files.protocol, str) else files.protocol[0]
-    connection = type(files).__name__
+    connection = f"{type(files).__name__}-{uuid4().hex}"  # Airflow gives what was attached by that name before
     attach(protocol, conn_id=connection, fs=files)
     return open_store(ObjectStoragePath(f"{protocol}://{connection}@{folder}"))
