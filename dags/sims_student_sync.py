@@ -25,8 +25,8 @@ from airflow.sdk import (
 from sims_sync.airflow import tasks
 from sims_sync.airflow.alerts import on_report_failure, on_run_failure, run_is_late
 from sims_sync.airflow.assets import directory_alias
-from sims_sync.airflow.parameters import trigger_form
 from sims_sync.airflow.settings import DEFAULT_ARGS, RUN_TIMEOUT, dag_doc
+from sims_sync.airflow.trigger_form import trigger_form
 from sims_sync.config import ConfigError, School, load_schools
 
 

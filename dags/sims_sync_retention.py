@@ -1,6 +1,6 @@
 """Deletes run files whose retention is over, every morning: personal data is not kept for longer than it is needed.
 
-Wiring only; the task is in ``sims_sync.airflow.retention``.
+Wiring only; the task is in ``sims_sync.airflow.retention_task``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import CronTriggerTimetable, Param, dag
 
-from sims_sync.airflow.retention import delete_expired
+from sims_sync.airflow.retention_task import delete_expired
 from sims_sync.airflow.settings import DEFAULT_ARGS
 
 DOC = """

@@ -7,11 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 STUDENT_EXTENSION = "urn:sims-sync:scim:schemas:extension:student:1.0:User"
 _ATTEMPTS = 5
@@ -29,15 +30,18 @@ class StockDirectory:
 
 
 @contextmanager
-def stock_server(folder: Path, *, extension: bool, token: str | None) -> Iterator[StockDirectory]:
+def stock_server(
+    folder: Path, *, extension: bool, token: str | None, attributes: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[StockDirectory]:
     """Runs ``scim2-server`` on a free port of loopback while the block runs.
 
     :param folder: where the schema files of the command, and its log, are written.
     :param extension: True: User has the student extension; False: the command's default schemas alone.
     :param token: the bearer token, or None for a server that lets everybody in.
+    :param attributes: further ones of the student extension, as its schema has them.
     """
     options = ["--bearer-token", token] if token else []
-    options += _extended(folder) if extension else []
+    options += _extended(folder, attributes) if extension else []
     process, url = _started(options, folder / "scim2-server.log")
     try:
         yield StockDirectory(url, token, extension)
@@ -64,11 +68,12 @@ def _started(options: list[str], log: Path) -> tuple[subprocess.Popen[str], str]
     raise AssertionError(f"scim2-server did not start:\n{log.read_text()}")
 
 
-def _extended(folder: Path) -> list[str]:
+def _extended(folder: Path, attributes: Sequence[Mapping[str, Any]]) -> list[str]:
     """The files that give the command its own schemas and resource types plus the student extension."""
     defaults = files("scim2_server.resources")
     schemas = json.loads(defaults.joinpath("default-schemas.json").read_text())
     schemas += json.loads(files("sims_sync.directory").joinpath("student-extension.schema.json").read_text())
+    next(each for each in schemas if each["id"] == STUDENT_EXTENSION)["attributes"].extend(attributes)
     types = json.loads(defaults.joinpath("default-resource-types.json").read_text())
     user = next(each for each in types if each["id"] == "User")
     user["schemaExtensions"].append({"schema": STUDENT_EXTENSION, "required": False})

@@ -11,8 +11,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
-from sims_sync.airflow.parameters import trigger_form
 from sims_sync.airflow.retries import FaultRetryPolicy
+from sims_sync.airflow.trigger_form import trigger_form
 
 PROJECT = Path(__file__).parents[2]
 DAGS = PROJECT / "dags"

@@ -14,7 +14,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
-from sims_sync.airflow.retention import delete_expired
+from sims_sync.airflow.retention_task import delete_expired
 from sims_sync.airflow.retries import FaultRetryPolicy
 from sims_sync.errors import PermanentFault, SyncError
 from sims_sync.store.content import as_json
@@ -65,7 +65,9 @@ def delete(monkeypatch: pytest.MonkeyPatch) -> Delete:
     """Calls what the task does, without Airflow round it."""
 
     def delete(*, dry_run: bool = False) -> dict[str, dict[str, int]]:
-        monkeypatch.setattr("sims_sync.airflow.retention.get_current_context", lambda: {"params": {"dry_run": dry_run}})
+        monkeypatch.setattr(
+            "sims_sync.airflow.retention_task.get_current_context", lambda: {"params": {"dry_run": dry_run}}
+        )
         result: dict[str, dict[str, int]] = delete_expired.function()
         return result
 

@@ -10,7 +10,7 @@ import pytest
 
 from sims_sync.config import LIMITS, School
 from sims_sync.findings import CODES
-from sims_sync.runs.stages import STAGES
+from sims_sync.runs.documents import STAGES
 
 PROJECT = Path(__file__).parents[2]
 TEXT = (PROJECT / "docs" / "specification.md").read_text("utf-8")

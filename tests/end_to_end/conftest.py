@@ -8,16 +8,19 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
+from nights_without_airflow import run_night, run_of
 from sandbox.directory import server as directory_server
 from sandbox.sims import server as sims_server
 from sandbox.sims.database import Database
 from sims_sync.store.layout import run_name
+from sims_sync.store.opening import open_store
 
 pytest.register_assert_rewrite("hostile_nights")
 
@@ -93,7 +96,22 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture
-def night(_airflow_database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Night:
+def night(tmp_path: Path) -> Night:
+    """Runs all stages of a night, without Airflow."""
+    store = open_store(tmp_path / "store")
+    runs = count(1)
+
+    def night(effective_date: date = TODAY, **parameters: Any) -> Ran:
+        run = run_of(store, "green-abbey", f"night_{next(runs)}", effective_date, **parameters)
+        went = run_night(run)
+        folder = Path(str(run.files.folder))
+        return Ran("failed" if went.fault else "success", went.states, folder, _report(folder))
+
+    return night
+
+
+@pytest.fixture
+def dag_night(_airflow_database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Night:
     """Runs the whole DAG, in a database of Airflow's own."""
     store = tmp_path / "store"
     monkeypatch.setenv("SIMS_SYNC_STORE", str(store))
@@ -103,12 +121,12 @@ def night(_airflow_database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         dag.deadline = None  # Airflow 3.3's dag.test() cannot make one; test_mails_by_the_scheduler.py has it
         run = dag.test(run_conf={"effective_date": effective_date.isoformat(), **parameters})
         folder = store / "green-abbey" / run_name(run.run_id)
-        report = folder / "report.json"
-        return Ran(
-            state=str(run.state),
-            tasks={instance.task_id: str(instance.state) for instance in run.get_task_instances()},
-            folder=folder,
-            report=json.loads(report.read_text()) if report.exists() else None,
-        )
+        tasks = {instance.task_id: str(instance.state) for instance in run.get_task_instances()}
+        return Ran(str(run.state), tasks, folder, _report(folder))
 
     return night
+
+
+def _report(folder: Path) -> dict[str, Any] | None:
+    path = folder / "report.json"
+    return json.loads(path.read_text()) if path.exists() else None

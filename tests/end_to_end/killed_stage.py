@@ -5,19 +5,16 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from sims_sync.airflow import applying, approval, planning
-from sims_sync.airflow.parameters import RunParameters
-from sims_sync.airflow.run import Run, find_school
-from sims_sync.runs.stages import STAGES, Reference, RunFiles
-from sims_sync.runs.state import SchoolState
-from sims_sync.store.layout import run_folder
+from nights_without_airflow import WORK, run_of
+from sims_sync.night.run import Run
+from sims_sync.runs.documents import FACTS, STAGES, Reference
 from sims_sync.store.opening import open_store
 
 SCHOOL = "green-abbey"
@@ -29,9 +26,7 @@ _PROCESSES.set_forkserver_preload(  # all that a stage imports, so that a proces
         "airflow.providers.http.hooks.http",
         "airflow.sdk.execution_time.supervisor",
         "pyarrow.dataset",
-        "sims_sync.airflow.applying",
-        "sims_sync.airflow.approval",
-        "sims_sync.airflow.planning",
+        "sims_sync.night.applying",
         "sims_sync.directory.discovery",
         "sims_sync.sources.sims.client",
     ]
@@ -54,12 +49,7 @@ class Task:
     @property
     def run(self) -> Run:
         """The run, as the task sees it."""
-        parameters = RunParameters(
-            dry_run=False, effective_date=self.effective_date, only_person_ids=None, allow_older=False
-        )
-        store = open_store(self.store)
-        files = RunFiles(run_folder(store, SCHOOL, self.run_id))
-        return Run(find_school(SCHOOL), self.run_id, parameters, files, SchoolState(store, SCHOOL))
+        return run_of(open_store(self.store), SCHOOL, self.run_id, self.effective_date)
 
     def start(self) -> tuple[BaseProcess, Connection]:
         """Begin a try in a process of its own.
@@ -82,22 +72,7 @@ class Task:
         run = self.run
         run.files.begin(self.stage)
         before = STAGES[: STAGES.index(self.stage)][-1:]
-        return _WORK[self.stage](run, *(run.files.open(stage).reference for stage in before))
-
-
-def _approve(run: Run, planned: Reference) -> Reference:
-    return approval.approved(run, run.files.open("plan", planned), held=False)
-
-
-_WORK: Mapping[str, Callable[..., Reference]] = {
-    "extract": planning.extract,
-    "validate": planning.validate,
-    "transform": planning.transform,
-    "plan": planning.plan,
-    "approve": _approve,
-    "load": applying.load,
-    "disable_leavers": applying.disable_leavers,
-}
+        return WORK[self.stage](run, next((run.files.open(FACTS[stage]).reference for stage in before), None))
 
 
 class _Kept(logging.Handler):

@@ -26,7 +26,7 @@ from left_behind import Left, broken_files, left_by, untold, working_students
 from proxy import Forward, Meddle, Proxy, Reply, Request, pass_on
 from sandbox.directory import server as directory_server
 from sandbox.directory.server import Running
-from sims_sync.runs.stages import STAGES
+from sims_sync.runs.documents import STAGES
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 9, 14), date(2026, 9, 15), date(2026, 9, 16)
 

@@ -13,7 +13,7 @@ from typing import Any
 from killed_stage import SCHOOL, Task
 
 from sandbox.directory.server import Running
-from sims_sync.runs.stages import STAGES
+from sims_sync.runs.documents import FACTS
 from sims_sync.store.layout import STATE
 
 
@@ -40,7 +40,7 @@ def left_by(task: Task, served: Running) -> Left:
 
     :param served: the directory.
     """
-    output = task.run.files.open(task.stage)
+    output = task.run.files.open(FACTS[task.stage])
     results = [] if task.stage == "extract" else output.document("results")
     return Left(
         accounts=sorted(json.dumps({**user, "id": None, "meta": None}, sort_keys=True) for user in served.users()),
@@ -70,7 +70,7 @@ def broken_files(task: Task) -> list[str]:
                 json.loads(path.read_bytes())
             except ValueError:
                 broken.append(path.name)
-    for output in filter(None, map(task.run.files.find, STAGES)):
+    for output in filter(None, map(task.run.files.read().output, FACTS.values())):
         for name in output.files:
             output.content(name)
     return broken

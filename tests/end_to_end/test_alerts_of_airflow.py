@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,13 +10,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from invented_facts import EXTRACTED, TRANSFORMED, VALIDATED, planned
 from mail_server import Mailbox, mail_server, parts
-from sims_sync.airflow.alerts import after_report, on_report_failure, on_run_failure
-from sims_sync.airflow.run import find_school
+from sims_sync.airflow.alerts import on_report_failure, on_run_failure, run_is_late
+from sims_sync.airflow.smtp import AirflowPost
+from sims_sync.findings import FINDING_COLUMNS
 from sims_sync.mails.failure import Failure
-from sims_sync.store.content import as_json
+from sims_sync.night.news import after_report
+from sims_sync.night.reporting import Reported
+from sims_sync.night.school import find_school
+from sims_sync.runs.documents import PlanFacts, Report
+from sims_sync.runs.files import RunFiles
+from sims_sync.runs.report import ReportHead, build_report
 from sims_sync.store.local import LocalFolder
 
 NOW = datetime(2026, 9, 15, 3, tzinfo=UTC)
@@ -30,7 +39,13 @@ def mailbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Mailbox
 
 
 def reported(folder: Path, at: datetime) -> None:
-    (LocalFolder(folder) / "green-abbey" / "tonight").write("report.json", as_json({"finished_at": at.isoformat()}))
+    RunFiles(LocalFolder(folder) / "green-abbey" / "tonight").save_report(report(finished_at=at), b"")
+
+
+def report(**own: Any) -> Report:
+    head = ReportHead("green-abbey", "tonight", NOW.date(), "success", "", NOW, NOW)
+    made = build_report(head, {"created": 1, "updated": 1, "disabled": 1}, pd.DataFrame(columns=FINDING_COLUMNS), {})
+    return made.model_copy(update=own)
 
 
 def context(**conf: Any) -> dict[str, Any]:
@@ -74,8 +89,35 @@ def test_a_plan_that_was_not_approved_has_written_nothing_whatever_it_counts(
         state=SimpleNamespace(folder=LocalFolder(tmp_path / "state")),
     )
     failure = Failure(NOW, "tonight", "approve", "NotApproved", "Nobody approved the plan in time: it lapsed.")
-    counts = {"created": 1, "updated": 1, "disabled": 1}
-    after_report(run, {"outcome": outcome, "counts": counts}, failure)
+    after_report(run, Reported(report(outcome=outcome), "", failure, is_whole_sync=False), AirflowPost())
     ((_, mail),) = mailbox.mails
     assert mail["Subject"] == "[sims-sync] Green Abbey School: the plan was not approved"
     assert meaning in parts(mail)[0]
+
+
+def late(run_id: str = "tonight") -> dict[str, Any]:
+    """What Airflow hands to the callback of the deadline."""
+    due = datetime.now(UTC) - timedelta(hours=3)
+    return {"dag_run": {"dag_run_id": run_id, "queued_at": due.isoformat(), "run_after": due.isoformat()}}
+
+
+@pytest.fixture
+def held(mailbox: Mailbox, tmp_path: Path) -> RunFiles:
+    """A run of tonight whose plan is over a limit."""
+    files = RunFiles(LocalFolder(tmp_path) / "green-abbey" / "tonight")
+    for facts in (EXTRACTED, VALIDATED, TRANSFORMED, planned(reasons=("8 of 20 accounts would be disabled.",))):
+        files.save(facts, {}, counts={})
+    return files
+
+
+def test_a_plan_over_a_limit_whose_question_found_no_worker_is_told_as_late(held: RunFiles, mailbox: Mailbox) -> None:
+    asyncio.run(run_is_late("green-abbey", 180, late()))
+    ((_, mail),) = mailbox.mails
+    assert mail["Subject"] == "[sims-sync] Green Abbey School: the run is late"
+    assert "It is at `approve`." in " ".join(parts(mail)[0].split())
+
+
+def test_a_plan_that_a_person_was_asked_about_is_not_told_as_late(held: RunFiles, mailbox: Mailbox) -> None:
+    held.record_question(held.open(PlanFacts), NOW + timedelta(hours=8))
+    asyncio.run(run_is_late("green-abbey", 180, late()))
+    assert mailbox.subjects == []

@@ -14,6 +14,8 @@ import requests
 
 from mail_server import Mailbox, mail_server, parts
 from scheduled import School, scheduled_schools
+from sims_sync.runs.reading import RunReader
+from sims_sync.store.local import LocalFolder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -89,6 +91,11 @@ def ended_held(school: School) -> dict[str, Any]:
     return report
 
 
+def waits(school: School) -> tuple[str, ...]:
+    """Why the run waits for an approval, as mails and pages see it."""
+    return RunReader(LocalFolder(school.folder(RUN))).waits_for_approval()
+
+
 def hash_of_plan(school: School) -> str:
     return hashlib.sha256((school.folder(RUN) / "plan.json").read_bytes()).hexdigest()
 
@@ -112,6 +119,7 @@ def test_a_held_plan_waits_and_says_why_with_its_numbers_and_its_hash(school: Sc
         assert row in lines
     assert re.search(r"lapses at \d\d:\d\d on \w+ \d\d \w+ \(Europe/London\)", question["body"])
     assert hash_in(question) == hash_of_plan(school)[:12]
+    assert waits(school) == (limit, lines[lines.index(f"- {limit}") + 1].removeprefix("- "))
     assert_nothing_was_written(school)
 
 
@@ -146,6 +154,7 @@ def test_a_held_plan_is_written_once_a_person_has_approved_it(school: School) ->
     report = school.report(RUN)
     assert report["outcome"] == "success"
     assert "The plan was held, and approved by admin." in report["notes"]
+    assert waits(school) == ()
 
 
 @at("rejected")
@@ -182,6 +191,7 @@ def test_an_approval_is_for_the_plan_that_was_asked_about_alone_and_nothing_is_w
     school.clear(RUN, "plan", alone=True)
     school.wait_for(RUN, "plan", "success")
     assert hash_in(school.question(RUN)) == asked != hash_of_plan(school)[:12]
+    assert waits(school) == (), "nobody was asked about the plan that is there now"
     school.answer(RUN, "Approve")
     assert school.wait(RUN) == "failed"
     assert school.report(RUN)["outcome"] == "failed"

@@ -68,8 +68,8 @@ def test_a_permanent_fault_disables_nobody(
     nothing_happened(directory)
 
 
-def test_a_transient_fault_is_retried(broker: Broker, directory: Running, night: Night) -> None:
+def test_a_transient_fault_is_retried(broker: Broker, directory: Running, dag_night: Night) -> None:
     broker.fail_next(503)
-    ran = night(TUESDAY)
+    ran = dag_night(TUESDAY)
     assert ran.state == "success"
     assert ran.counts == {"extracted": 3, "unchanged": 3}

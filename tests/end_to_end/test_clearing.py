@@ -5,7 +5,7 @@ That Airflow hands a cleared task what the tasks before it told is proved in tes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -13,20 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
 
+from nights_without_airflow import WORK, run_of
 from proxy import Forward, Proxy, Reply, Request, pass_on, proxy_to
 from sandbox.directory import server as directory_server
 from sandbox.directory.server import Running
 from sandbox.sims.database import Database
-from sims_sync.airflow import applying, approval, planning
-from sims_sync.airflow.parameters import RunParameters
-from sims_sync.airflow.run import Run, Superseded, find_school
 from sims_sync.errors import PermanentFault, TransientFault
-from sims_sync.runs import stages
-from sims_sync.runs.stages import Reference, RunFiles
-from sims_sync.runs.state import SchoolState
-from sims_sync.store.layout import run_folder
+from sims_sync.night import planning
+from sims_sync.night.run import Run, Skipped, Superseded
+from sims_sync.runs import files as run_files
+from sims_sync.runs.documents import PlanFacts, Reference
 from sims_sync.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -37,16 +34,7 @@ STAY, LEFT = range(101, 113), (113, 114)
 WRITTEN = 4
 """Writes of Tuesday's 12 that the directory takes before it fails."""
 
-_WORK: Mapping[str, Callable[..., Reference]] = {
-    "extract": planning.extract,
-    "validate": planning.validate,
-    "transform": planning.transform,
-    "plan": planning.plan,
-    "approve": lambda run, planned: approval.approved(run, run.files.open("plan", planned), held=False),
-    "load": applying.load,
-    "disable_leavers": applying.disable_leavers,
-}
-TASKS = tuple(_WORK)
+TASKS = tuple(WORK)
 
 
 @dataclass
@@ -62,10 +50,10 @@ class Night:
     def carry_out(self, *tasks: str) -> None:
         """Carry out tasks in their order; by default all."""
         for task in tasks or TASKS:
-            before = [self.told.get(each) for each in TASKS[: TASKS.index(task)][-1:]]
+            before = next((self.told.get(each) for each in TASKS[: TASKS.index(task)][-1:]), None)
             self.told.pop(task, None)
             self.run.files.begin(task)
-            self.told[task] = _WORK[task](self.run, *before)
+            self.told[task] = WORK[task](self.run, before)
 
 
 @dataclass
@@ -78,10 +66,7 @@ class School:
     proxy: Proxy
 
     def night(self, run_id: str, day: date, *, allow_older: bool = False) -> Night:
-        parameters = RunParameters(dry_run=False, effective_date=day, only_person_ids=None, allow_older=allow_older)
-        store = open_store(self.store)
-        files = RunFiles(run_folder(store, "green-abbey", run_id))
-        return Night(Run(find_school("green-abbey"), run_id, parameters, files, SchoolState(store, "green-abbey")))
+        return Night(run_of(open_store(self.store), "green-abbey", run_id, day, allow_older=allow_older))
 
     @property
     def written(self) -> int:
@@ -150,7 +135,7 @@ def ago(age: timedelta) -> Iterator[None]:
             return datetime.now(tz) - age
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (stages, planning):
+        for module in (run_files, planning):
             patch.setattr(module, "datetime", Earlier)
         yield
 
@@ -258,7 +243,7 @@ def test_allow_older_applies_an_older_roll_all_the_same_for_that_run_alone(schoo
     assert set(school.surnames().values()) == {"Wednesday"}
     school.night("tuesday-again", TUESDAY, allow_older=True).carry_out()
     assert school.surnames() == RIGHT
-    with pytest.raises(AirflowSkipException, match="superseded"):
+    with pytest.raises(Skipped, match="superseded"):
         school.night("tuesday-once-more", TUESDAY).carry_out()
 
 
@@ -270,7 +255,7 @@ def test_a_mark_that_was_removed_after_the_plan_was_made_stops_the_run(school: S
         night.carry_out("load")
     assert school.written == 0
     night.carry_out("plan")
-    assert any("mark is gone" in reason for reason in night.run.files.open("plan").facts["held"])
+    assert any("mark is gone" in reason for reason in night.run.files.open(PlanFacts).facts.reasons)
 
 
 def test_a_plan_is_not_written_to_another_directory_than_it_was_made_for(

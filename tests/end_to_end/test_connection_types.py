@@ -144,13 +144,13 @@ def test_a_field_that_was_left_empty_does_not_switch_verification_off(
 
 
 def test_a_night_runs_over_connections_of_these_types(
-    sims: Database, broker: Broker, directory: Running, connect: Callable[..., None], night: Night
+    sims: Database, broker: Broker, directory: Running, connect: Callable[..., None], dag_night: Night
 ) -> None:
     connect("sims_green_abbey", host=broker.url, **BROKER)
     connect("directory_green_abbey", host=directory.url, **DIRECTORY)
     for person_id in range(101, 104):
         sims.put_student(person_id)
-    assert night().counts == {"extracted": 3, "created": 3}
+    assert dag_night().counts == {"extracted": 3, "created": 3}
 
 
 @contextmanager

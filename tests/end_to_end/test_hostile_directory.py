@@ -65,12 +65,12 @@ def school(
     sims: Database,
     broker: Any,
     connect: Callable[..., None],
-    night: Night,
+    dag_night: Night,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[School]:
     """A school on Tuesday morning; its failed tasks do not wait long."""
     monkeypatch.setitem(settings.DEFAULT_ARGS, "max_retry_delay", timedelta(seconds=0.1))
-    with school_on_tuesday(sims, night, connect, folder=tmp_path, monday=monday, offers=offers) as school:
+    with school_on_tuesday(sims, dag_night, connect, folder=tmp_path, monday=monday, offers=offers) as school:
         yield school
 
 

@@ -30,7 +30,7 @@ from sandbox.sims.server import Broker
 from sims_calls import VALUES, Call, Trap, put_a_student, spoil, trap
 from sims_sync.airflow import settings
 from sims_sync.errors import SyncError
-from sims_sync.runs.stages import RunFiles
+from sims_sync.runs.files import RunFiles
 from sims_sync.sources.sims.client import SimsClient
 from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL
 
@@ -77,7 +77,7 @@ class School:
 
     proxy: Proxy
     directory: Running
-    night: Night
+    dag_night: Night
     store: Path
     nobody: Trap
     said: list[str]
@@ -162,7 +162,7 @@ def school(
     sims: Database,
     broker: Broker,
     connect: Callable[..., None],
-    night: Night,
+    dag_night: Night,
     said: list[str],
 ) -> Iterator[School]:
     for person in (*SAME, *RENAMED, LEFT):
@@ -178,7 +178,7 @@ def school(
     else:
         with directory_server.running(database, token="token") as directory:
             connect("directory_green_abbey", host=directory.url, password="token")
-            assert night(MONDAY).counts == {"extracted": 11, "created": 11}
+            assert dag_night(MONDAY).counts == {"extracted": 11, "created": 11}
         shutil.copy(database, monday)
         shutil.copytree(store, monday / "store")
     with (
@@ -188,7 +188,7 @@ def school(
     ):
         connect("sims_green_abbey", host=proxy.url, login="sync", password="secret")
         connect("directory_green_abbey", host=directory.url, password="token")
-        yield School(proxy, directory, night, store, nobody, said)
+        yield School(proxy, directory, dag_night, store, nobody, said)
         assert nobody.asked == 0
 
 

@@ -43,40 +43,40 @@ def nights(number: int) -> Iterator[date]:
     return (TODAY + timedelta(days=each) for each in range(number))
 
 
-def test_a_good_night_mails_nothing(school: Callable[..., None], night: Night, mailbox: Mailbox) -> None:
+def test_a_good_night_mails_nothing(school: Callable[..., None], dag_night: Night, mailbox: Mailbox) -> None:
     for each in nights(2):
-        assert night(each).state == "success"
+        assert dag_night(each).state == "success"
     assert mailbox.subjects == []
 
 
 def test_a_continued_failure_is_told_once_and_its_end_once(
-    school: Callable[..., None], night: Night, mailbox: Mailbox
+    school: Callable[..., None], dag_night: Night, mailbox: Mailbox
 ) -> None:
     first, second, third, fourth = nights(4)
     school("wrong")
-    assert night(first).state == "failed"
+    assert dag_night(first).state == "failed"
     assert mailbox.subjects == ["[sims-sync] Green Abbey School: SIMS refused the password"]
-    night(second)
+    dag_night(second)
     assert len(mailbox.mails) == 1, "told already"
     school("secret")
-    assert night(third).state == "success"
-    night(fourth)
+    assert dag_night(third).state == "success"
+    dag_night(fourth)
     assert mailbox.subjects[1:] == ["[sims-sync] Green Abbey School: works again"]
     assert mailbox.mails[0][0] == ["data-team@example.org"]
 
 
 def test_another_failure_is_told_while_the_first_one_goes_on(
-    school: Callable[..., None], night: Night, mailbox: Mailbox, sims: Database
+    school: Callable[..., None], dag_night: Night, mailbox: Mailbox, sims: Database
 ) -> None:
     first, second, third = nights(3)
     school("wrong")
-    night(first)
+    dag_night(first)
     school("secret")
     for person_id in range(101, 113):
         sims.leave(person_id, first)
-    night(second)
+    dag_night(second)
     school("wrong")
-    night(third)
+    dag_night(third)
     assert [subject.rpartition(": ")[2] for subject in mailbox.subjects] == [
         "SIMS refused the password",
         "the roll from SIMS was refused",
@@ -85,29 +85,29 @@ def test_another_failure_is_told_while_the_first_one_goes_on(
 
 
 def test_a_dry_run_neither_tells_of_a_failure_nor_of_its_end(
-    school: Callable[..., None], night: Night, mailbox: Mailbox
+    school: Callable[..., None], dag_night: Night, mailbox: Mailbox
 ) -> None:
     school("wrong")
-    night(dry_run=True)
+    dag_night(dry_run=True)
     assert mailbox.subjects == []
-    night()
+    dag_night()
     school("secret")
-    night(dry_run=True)
+    dag_night(dry_run=True)
     assert len(mailbox.mails) == 1
 
 
 def test_records_are_told_of_when_they_change_and_only_then(
-    school: Callable[..., None], night: Night, mailbox: Mailbox, sims: Database
+    school: Callable[..., None], dag_night: Night, mailbox: Mailbox, sims: Database
 ) -> None:
     first, second, third, fourth = nights(4)
     sims.put_student(120, **{**PERSON, "surname": None})
-    night(first)
-    night(second)
+    dag_night(first)
+    dag_night(second)
     sims.leave(120, second)
     sims.put_student(121, **PERSON, email=None)
-    night(third)
+    dag_night(third)
     sims.leave(121, third)
-    night(fourth)
+    dag_night(fourth)
     assert [subject.rpartition(": ")[2] for subject in mailbox.subjects] == [
         "1 new, 0 solved",
         "1 new, 1 solved",
@@ -116,15 +116,15 @@ def test_records_are_told_of_when_they_change_and_only_then(
 
 
 def test_no_mail_holds_a_value_of_a_person(
-    school: Callable[..., None], night: Night, mailbox: Mailbox, sims: Database
+    school: Callable[..., None], dag_night: Night, mailbox: Mailbox, sims: Database
 ) -> None:
     first, second, third = nights(3)
     sims.put_student(120, **{**PERSON, "surname": None})
-    night(first)
+    dag_night(first)
     school("wrong")
-    night(second)
+    dag_night(second)
     school("secret")
-    night(third)
+    dag_night(third)
     assert len(mailbox.mails) == 3
     for _, mail in mailbox.mails:
         for part in (*parts(mail), str(mail["Subject"])):
@@ -132,27 +132,27 @@ def test_no_mail_holds_a_value_of_a_person(
 
 
 def test_a_mail_that_cannot_be_sent_changes_nothing_and_is_sent_the_next_night(
-    school: Callable[..., None], night: Night, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, sims: Database
+    school: Callable[..., None], dag_night: Night, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, sims: Database
 ) -> None:
     first, second, third = nights(3)
     nobody = {**mailbox.connection, "port": 9}
     monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(nobody))
     sims.put_student(120, **{**PERSON, "surname": None})
-    assert night(first).state == "success"
+    assert dag_night(first).state == "success"
     school("wrong")
-    failed = night(second)
+    failed = dag_night(second)
     assert (failed.tasks["extract"], failed.tasks["report"]) == ("failed", "success")
     monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mailbox.connection))
-    night(third)
+    dag_night(third)
     assert mailbox.subjects == ["[sims-sync] Green Abbey School: SIMS refused the password"]
 
 
 def test_a_lost_memory_of_what_was_told_tells_it_again(
-    school: Callable[..., None], night: Night, mailbox: Mailbox, tmp_path: Path
+    school: Callable[..., None], dag_night: Night, mailbox: Mailbox, tmp_path: Path
 ) -> None:
     first, second = nights(2)
     school("wrong")
-    night(first)
+    dag_night(first)
     (tmp_path / "store" / "green-abbey" / "state" / "notices.json").write_text("{")
-    assert night(second).state == "failed"
+    assert dag_night(second).state == "failed"
     assert len(mailbox.mails) == 2

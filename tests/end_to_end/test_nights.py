@@ -185,12 +185,12 @@ def test_a_directory_that_another_school_has_claimed_is_refused(
     assert directory.writes == 0
 
 
-def test_a_date_after_today_is_refused_unless_dry_run(sims: Database, directory: Running, night: Night) -> None:
+def test_a_date_after_today_is_refused_unless_dry_run(sims: Database, directory: Running, dag_night: Night) -> None:
     sims.put_student(101)
-    ran = night(date(2099, 9, 1))
+    ran = dag_night(date(2099, 9, 1))
     assert ran.state == "failed"
     assert ran.tasks["extract"] == "failed"
-    assert night(date(2099, 9, 1), dry_run=True).state == "success"
+    assert dag_night(date(2099, 9, 1), dry_run=True).state == "success"
 
 
 def test_a_school_with_no_module_is_skipped_visibly_with_that_reason(

@@ -14,7 +14,7 @@ import pytest
 from sandbox.sims.database import Database
 from sandbox.stack import Stack
 from sims_sync.config import DEFAULT_CONFIG
-from sims_sync.runs.stages import STAGES
+from sims_sync.runs.documents import STAGES
 from sims_sync.store.layout import run_name
 
 SCHOOL, DAG_ID = "green-abbey", "sims_student_sync__green-abbey"

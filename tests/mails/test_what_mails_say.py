@@ -11,11 +11,11 @@ import pytest
 from sims_sync import errors
 from sims_sync.config import School
 from sims_sync.errors import SyncError
-from sims_sync.mails import kinds
+from sims_sync.mails import messages as kinds
 from sims_sync.mails.failure import Failure, in_a_few_words
-from sims_sync.mails.kinds import Places
 from sims_sync.mails.mail import Link, Mail, Table
-from sims_sync.runs.stages import STAGES
+from sims_sync.mails.messages import Places
+from sims_sync.runs.documents import STAGES
 
 SCHOOL = School(
     id="green-abbey", name="Green Abbey", la="823", estab="4321", modules=["timetable"], username="admission_number"

@@ -7,13 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from invented_facts import REFERENCE
 from sims_sync.errors import PermanentFault
-from sims_sync.runs.mark import Departures, Mark, Roll
+from sims_sync.runs.documents import LoadFacts, RollVersion
+from sims_sync.runs.files import RunFiles
+from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.state import SchoolState
 from sims_sync.store.local import LocalFolder
 
 MONDAY, TUESDAY = date(2026, 9, 14), date(2026, 9, 15)
 NIGHT, MORNING = datetime(2026, 9, 15, 2, tzinfo=UTC), datetime(2026, 9, 15, 9, tzinfo=UTC)
+
+
+def roll(effective_date: date, extracted_at: datetime) -> RollVersion:
+    return RollVersion(effective_date=effective_date, extracted_at=extracted_at)
+
+
+def departed(run_id: str, plan: str, at: datetime, *accounts: str) -> Departures:
+    return Departures(run_id=run_id, plan=plan, at=at, approved=False, accounts=accounts)
 
 
 @pytest.fixture
@@ -22,29 +33,29 @@ def state(tmp_path: Path) -> SchoolState:
 
 
 @pytest.mark.parametrize(
-    ("roll", "older"),
+    ("own", "older"),
     [
-        (Roll(TUESDAY, NIGHT), False),
-        (Roll(TUESDAY, MORNING), False),
-        (Roll(MONDAY, MORNING), True),
-        (Roll(MONDAY, NIGHT), True),
-        (Roll(TUESDAY, NIGHT - timedelta(seconds=1)), True),
+        (roll(TUESDAY, NIGHT), False),
+        (roll(TUESDAY, MORNING), False),
+        (roll(MONDAY, MORNING), True),
+        (roll(MONDAY, NIGHT), True),
+        (roll(TUESDAY, NIGHT - timedelta(seconds=1)), True),
     ],
 )
-def test_a_roll_that_is_older_in_either_is_superseded(roll: Roll, older: bool) -> None:
-    assert Mark(Roll(TUESDAY, NIGHT), "run A").is_newer_than(roll) == older
+def test_a_roll_that_is_older_in_either_is_superseded(own: RollVersion, older: bool) -> None:
+    assert Mark.at(roll(TUESDAY, NIGHT), "run A", {}).is_newer_than(own) == older
 
 
 def test_the_mark_never_goes_back() -> None:
-    mark = Mark(Roll(TUESDAY, NIGHT), "run A", {"101": 1})
-    moved = mark.moved_to(Roll(MONDAY, MORNING), "run B", {})
-    assert moved == Mark(Roll(TUESDAY, MORNING), "run B", {})
-    assert moved.is_newer_than(Roll(TUESDAY, NIGHT))
+    mark = Mark.at(roll(TUESDAY, NIGHT), "run A", {"101": 1})
+    moved = mark.moved_to(roll(MONDAY, MORNING), "run B", {})
+    assert moved == Mark.at(roll(TUESDAY, MORNING), "run B", {})
+    assert moved.is_newer_than(roll(TUESDAY, NIGHT))
 
 
 def test_the_mark_is_kept_from_run_to_run(state: SchoolState) -> None:
     assert state.mark() is None
-    mark = Mark(Roll(TUESDAY, NIGHT), "run A", {"101": 1, "none": 2})
+    mark = Mark.at(roll(TUESDAY, NIGHT), "run A", {"101": 1, "none": 2})
     state.save_mark(mark)
     assert state.mark() == mark
 
@@ -54,15 +65,15 @@ def departures(state: SchoolState) -> dict[tuple[str, str], tuple[str, ...]]:
 
 
 def test_departures_of_the_same_plan_replace_those_written_down_before(state: SchoolState) -> None:
-    state.save_departures(Departures("run A", "plan 1", NIGHT, False, ("a", "b")))
-    state.save_departures(Departures("run A", "plan 2", NIGHT, False, ("c",)))
-    state.save_departures(Departures("run A", "plan 1", NIGHT, False, ("a",)))
+    state.save_departures(departed("run A", "plan 1", NIGHT, "a", "b"))
+    state.save_departures(departed("run A", "plan 2", NIGHT, "c"))
+    state.save_departures(departed("run A", "plan 1", NIGHT, "a"))
     assert departures(state) == {("run A", "plan 1"): ("a",), ("run A", "plan 2"): ("c",)}
 
 
 def test_departures_are_forgotten_after_7_days(state: SchoolState) -> None:
-    state.save_departures(Departures("old", "plan", MORNING - timedelta(days=7), False, ("a",)))
-    state.save_departures(Departures("new", "plan", MORNING - timedelta(days=6, hours=23), False, ("b",)))
+    state.save_departures(departed("old", "plan", MORNING - timedelta(days=7), "a"))
+    state.save_departures(departed("new", "plan", MORNING - timedelta(days=6, hours=23), "b"))
     assert departures(state) == {("new", "plan"): ("b",)}
 
 
@@ -73,12 +84,14 @@ def test_what_shows_that_an_earlier_run_wrote_is_its_departures_or_its_files(tmp
     school.write("notes.txt", b"no run")
     state.claim("http://127.0.0.1/scim/v2")
     assert not state.has_applied(), "it was planned, and not applied"
-    (school / "run-b").write("load.json", b'{"facts": {"set_mark": false}}')
+    RunFiles(school / "run-b").save(LoadFacts(approved=REFERENCE, set_mark=False), {}, counts={})
     assert not state.has_applied(), "it was of some students alone"
-    (school / "run-a").write("load.json", b'{"facts": {}}')
+    RunFiles(school / "run-a").save(LoadFacts(approved=REFERENCE), {}, counts={})
     assert state.has_applied()
+    (school / "run-a").write("load.json", b"{}")
+    assert state.has_applied(), "nobody can tell that it had not"
     other = SchoolState(LocalFolder(tmp_path), "other")
-    other.save_departures(Departures("run A", "plan", NIGHT, False, ()))
+    other.save_departures(departed("run A", "plan", NIGHT))
     assert other.has_applied()
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from sims_sync.runs.notices import Notices
+from sims_sync.runs.notices import FailureNotice, Notices
 from sims_sync.store.local import LocalFolder
+
+FAILING = FailureNotice(
+    since=datetime(2026, 9, 15, 2, tzinfo=UTC), run_id="tonight", stage="load", kind="TransientFault", message="Down."
+)
 
 
 def test_what_was_told_is_remembered(tmp_path: Path) -> None:
-    notices = Notices(failing={"stage": "load"}, told="the directory could not be used", records=("101:no_email",))
+    notices = Notices(failing=FAILING, told="the directory could not be used", records=("101:no_email",))
     notices.save(LocalFolder(tmp_path / "state"))
     assert Notices.of(LocalFolder(tmp_path / "state")) == notices
 

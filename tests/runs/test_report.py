@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sims_sync.findings import CODES, FINDING_COLUMNS
+from sims_sync.runs.documents import Solved
 from sims_sync.runs.report import (
-    RunFacts,
+    ReportHead,
     build_report,
     count,
     errors_csv,
@@ -27,7 +28,7 @@ SYNC_REPORT_SCHEMA = json.loads(
     resources.files("sims_sync.directory").joinpath("sync-report.schema.json").read_bytes()
 )[0]
 TODAY = date(2026, 11, 23)
-FACTS = RunFacts(
+HEAD = ReportHead(
     school="green-abbey",
     run_id="manual__1",
     effective_date=TODAY,
@@ -99,11 +100,9 @@ def test_each_rejected_record_is_listed_with_reason_and_what_to_correct_and_sinc
         ("2448", None, "load", "rejected_by_directory", "invalidValue: *** is too long"),
         (2449, "004605", "validate", "no_primary_email", None),
     )
-    since = failing_since(found, {"2447:no_surname": "2026-11-20", "9999:no_email": "2026-11-01"}, TODAY)
-    assert since == {"2447:no_surname": "2026-11-20", "2448:rejected_by_directory": "2026-11-23"}, (
-        "solved ones are gone"
-    )
-    report = json.loads(json.dumps(build_report(FACTS, {"extracted": 3}, found, since)))
+    since = failing_since(found, {"2447:no_surname": date(2026, 11, 20), "9999:no_email": date(2026, 11, 1)}, TODAY)
+    assert since == {"2447:no_surname": date(2026, 11, 20), "2448:rejected_by_directory": TODAY}, "solved ones are gone"
+    report = json.loads(build_report(HEAD, {"extracted": 3}, found, since).as_json())
     first, second = report["errors"]
     assert first == {
         "person_id": 2447,
@@ -121,7 +120,7 @@ def test_each_rejected_record_is_listed_with_reason_and_what_to_correct_and_sinc
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
 def test_errors_csv_is_safe_to_open_in_a_spreadsheet(start: str) -> None:
-    report = build_report(FACTS, {}, findings((1, f"{start}1+1", "validate", "no_email", None)), {})
+    report = build_report(HEAD, {}, findings((1, f"{start}1+1", "validate", "no_email", None)), {})
     content = errors_csv(report)
     assert content.startswith(b"\xef\xbb\xbf")
     (row,) = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
@@ -134,7 +133,7 @@ def test_the_sync_report_holds_what_its_schema_declares_and_no_more() -> None:
         ("extracted", "rejected", "warnings", "created", "updated", "unchanged", "enabled", "disabled", "failed"), 1
     )
     found = findings(("1", "004604", "validate", "no_email", None), (None, None, "validate", "no_person_id", None))
-    document = sync_report(build_report(FACTS, counts, found, {}))
+    document = sync_report(build_report(HEAD, counts, found, {}))
     declared = {attribute["name"]: attribute for attribute in SYNC_REPORT_SCHEMA["attributes"]}
     assert set(document) <= set(declared)
     assert {name for name, attribute in declared.items() if attribute["required"]} <= set(document)
@@ -146,5 +145,5 @@ def test_the_sync_report_holds_what_its_schema_declares_and_no_more() -> None:
 
 
 def test_a_record_that_fails_no_more_is_noted_once() -> None:
-    report = build_report(FACTS, {}, findings(), {}, {"2447:no_email": "2026-11-01"})
-    assert report["solved"] == [{"record": "2447", "code": "no_email", "failing_since": "2026-11-01"}]
+    report = build_report(HEAD, {}, findings(), {}, {"2447:no_email": date(2026, 11, 1)})
+    assert report.solved == (Solved(record="2447", code="no_email", failing_since=date(2026, 11, 1)),)

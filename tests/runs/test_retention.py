@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from airflow.sdk import ObjectStoragePath
 
+from invented_facts import EXTRACTED
 from object_store import Objects, object_store
+from sims_sync.runs.documents import ExtractFacts
+from sims_sync.runs.files import RunFiles
 from sims_sync.runs.retention import WHOLE_SCHOOL, Expired, Retention, delete_expired, school_ids
-from sims_sync.runs.stages import RunFiles
 from sims_sync.store.content import as_json
 from sims_sync.store.folder import Folder
 from sims_sync.store.local import LocalFolder
@@ -109,12 +111,12 @@ def test_a_manifest_that_does_not_tell_a_time_is_passed_over(school: Folder) -> 
 
 def test_a_run_whose_sims_documents_are_gone_is_still_found_and_read(school: Folder) -> None:
     files = RunFiles(school / "run-a")
-    reference = files.save("extract", {RAW: b"raw", "students": pd.DataFrame({"person_id": [1]})}, counts={})
+    reference = files.save(EXTRACTED, {RAW: b"raw", "students": pd.DataFrame({"person_id": [1]})}, counts={})
     assert delete_expired(school, KEPT, datetime.now(UTC) + timedelta(days=8)) == Expired(documents=1)
-    found = files.find("extract")
+    found = files.read().output(ExtractFacts)
     assert found
     assert found.table("students")["person_id"].tolist() == [1]
-    assert files.open("extract", reference).table("students")["person_id"].tolist() == [1]
+    assert files.open(ExtractFacts, reference).table("students")["person_id"].tolist() == [1]
 
 
 def test_a_document_that_a_killed_task_left_half_written_goes_with_the_others(school: Folder) -> None:

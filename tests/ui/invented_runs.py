@@ -11,7 +11,9 @@ from typing import Any
 
 import yaml
 
-from sims_sync.runs.stages import RunFiles
+from invented_facts import EXTRACTED, planned
+from sims_sync.runs.documents import PlanFacts
+from sims_sync.runs.files import RunFiles
 from sims_sync.store.layout import run_folder, run_name
 from sims_sync.store.local import LocalFolder
 
@@ -82,7 +84,7 @@ def error(person_id: int, code: str = "no_email", **own: Any) -> dict[str, Any]:
 def write_held_plan(root: Path, school_id: str, run_id: str, *reasons: str) -> None:
     """What a run has saved that waits for an approval."""
     files = RunFiles(run_folder(LocalFolder(root), school_id, run_id))
-    facts = {"effective_date": "2026-09-15", "held": list(reasons), "superseded": None, "limits": []}
-    document = {"counts": {}, "no_leaver_check": None, "changes": [], "unchanged": []}
-    files.save("extract", {}, counts={}, facts=facts)
-    files.save("plan", {"plan": document}, counts={}, facts=facts)
+    document: dict[str, Any] = {"counts": {}, "no_leaver_check": None, "changes": [], "unchanged": []}
+    files.save(EXTRACTED, {}, counts={})
+    files.save(planned(reasons=reasons), {"plan": document}, counts={})
+    files.record_question(files.open(PlanFacts), datetime.now(UTC) + timedelta(hours=8))

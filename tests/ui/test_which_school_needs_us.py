@@ -17,7 +17,7 @@ from sims_sync.config import School
 from sims_sync.store.local import LocalFolder
 from sims_sync.ui.airflow_runs import AirflowRun, DagState
 from sims_sync.ui.history import History
-from sims_sync.ui.schools import STANDINGS, line, lines
+from sims_sync.ui.schools_page import STANDINGS, line, lines
 
 NOW = datetime(2026, 9, 15, 9, 0, tzinfo=UTC)
 TONIGHT = NOW - timedelta(hours=7)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import Asset, AssetAlias
+
+from sims_sync.runs.documents import Report
 
 
 def directory_asset(school_id: str) -> Asset:
@@ -18,18 +19,18 @@ def directory_alias(school_id: str) -> AssetAlias:
     return AssetAlias(f"sims_sync_directory__{school_id}")
 
 
-def updated(outlet_events: Any, report: Mapping[str, Any]) -> None:
+def updated(outlet_events: Any, report: Report) -> None:
     """Say that the directory agrees with the roll: after a whole sync that was applied.
 
     Not after a dry run, a superseded, held or failed one, nor after one of some students alone.
 
     :param outlet_events: the task's. :param report: ``report.json``; its counts and effective date go with the event.
     """
-    outlet_events[directory_alias(report["school"])].add(
-        directory_asset(report["school"]),
+    outlet_events[directory_alias(report.school)].add(
+        directory_asset(report.school),
         extra={
-            "run_id": report["run_id"],
-            "effective_date": report["effective_date"],
-            "counts": dict(report["counts"]),
+            "run_id": report.run_id,
+            "effective_date": report.effective_date.isoformat() if report.effective_date else None,
+            "counts": report.counts,
         },
     )

@@ -10,33 +10,16 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 
-from sims_sync.config import School
 from sims_sync.errors import PermanentFault
 
 if TYPE_CHECKING:
     import requests
 
-    from sims_sync.directory.scim_client import Directory
+    from sims_sync.directory.session import Endpoint
     from sims_sync.sources.sims.client import SimsClient
 
 
 _USUAL_PORTS = {"http": 80, "https": 443}
-
-
-def open_sims(school: School) -> SimsClient:
-    """The client of a school's SIMS broker, from the connection ``sims_<id>``.
-
-    :raises PermanentFault: the connection is missing or incomplete.
-    """
-    return sims_client(school.sims_connection)
-
-
-def open_directory(school: School) -> Directory:
-    """The client of a school's directory, from the connection ``directory_<id>``.
-
-    :raises PermanentFault: the connection is missing or incomplete, or the directory's users have no roles.
-    """
-    return directory_client(school.directory_connection)
 
 
 def sims_client(connection_id: str, *, called: str = "", **seconds: float) -> SimsClient:
@@ -62,26 +45,21 @@ def sims_client(connection_id: str, *, called: str = "", **seconds: float) -> Si
     )
 
 
-def directory_client(connection_id: str, *, called: str = "", patient: bool = True) -> Directory:
-    """The client of a directory, from a connection. Its host is the SCIM base URL. With a login, login and password are
-    sent (Basic); else the password is the bearer token.
+def directory_endpoint(connection_id: str, *, called: str = "", patient: bool = True) -> Endpoint:
+    """A directory, from a connection. Its host is the SCIM base URL. With a login, login and password are sent (Basic);
+    else the password is the bearer token.
 
     :param called: what messages call the connection; default: its id.
     :param patient: whether a directory that does not answer is asked again.
-    :raises PermanentFault: the connection is missing or incomplete, or the directory's users have no roles.
+    :raises PermanentFault: the connection is missing or incomplete.
     """
-    from sims_sync.directory.discovery import discover
-    from sims_sync.directory.mapping import AccountMapping
-    from sims_sync.directory.scim_client import Directory
     from sims_sync.directory.session import Endpoint, hasty_adapter, scim_adapter
 
     connection, name = read_connection(connection_id, called), called or connection_id
     session = _session(connection_id, adapter=scim_adapter() if patient else hasty_adapter())
     if not connection.login and connection.password:
         session.headers["Authorization"] = f"Bearer {connection.password}"
-    endpoint = Endpoint(session, address(connection).rstrip("/"), name)
-    capabilities = discover(endpoint)
-    return Directory(endpoint, capabilities, AccountMapping(extension=capabilities.knows_extension))
+    return Endpoint(session, address(connection).rstrip("/"), name)
 
 
 def read_connection(connection_id: str, called: str = "") -> Any:

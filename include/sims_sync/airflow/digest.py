@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import task
 
-from sims_sync.airflow.alerts import failing
-from sims_sync.airflow.mail import all_schools, send_to
-from sims_sync.airflow.run import configured_store
+from sims_sync.airflow.configured import configured_store
+from sims_sync.airflow.smtp import all_schools, send_to
 from sims_sync.config import School, load_schools
 from sims_sync.mails.failure import Failure
-from sims_sync.mails.kinds import still_failing
+from sims_sync.mails.messages import still_failing
 from sims_sync.store.layout import state_folder
 
 log = logging.getLogger(__name__)
@@ -30,6 +29,8 @@ def mail_still_failing() -> dict[str, int]:
 
     :returns: how many schools fail, and how many mails were sent.
     """
+    from sims_sync.night.news import failing
+
     root, now = configured_store(), datetime.now(UTC)
     of_recipient: dict[str, list[tuple[School, Failure]]] = defaultdict(list)
     schools = load_schools()[0].values()

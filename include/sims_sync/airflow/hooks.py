@@ -13,8 +13,8 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
-from sims_sync.airflow.connections import address, directory_client, read_connection, sims_client
-from sims_sync.airflow.run import configured_store
+from sims_sync.airflow.configured import configured_store
+from sims_sync.airflow.connections import address, directory_endpoint, read_connection, sims_client
 from sims_sync.config import ConfigError, School, load_schools
 from sims_sync.errors import SyncError
 
@@ -62,13 +62,15 @@ class DirectoryHook(BaseHook):
         self.scim_conn_id = scim_conn_id
 
     def get_conn(self) -> Any:
-        """The client (``sims_sync.directory.scim_client.Directory``)."""
-        return directory_client(self.scim_conn_id)
+        """The directory's address and session (``sims_sync.directory.session.Endpoint``)."""
+        return directory_endpoint(self.scim_conn_id)
 
     def test_connection(self) -> tuple[bool, str]:
         """Read what the directory offers (RFC 7644 section 4); no account is read."""
+        from sims_sync.directory.discovery import discover
+
         try:
-            offers = directory_client(self.scim_conn_id, called=_CALLED, patient=False).capabilities
+            offers = discover(directory_endpoint(self.scim_conn_id, called=_CALLED, patient=False))
         except SyncError as fault:
             return False, str(fault)
         features = {

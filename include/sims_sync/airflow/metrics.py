@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from sims_sync.runs.documents import Report
 
 PREFIX = "sims_sync"
 
@@ -22,7 +20,7 @@ GAUGES = {
 """``sims_sync.<school>.<name>``: the counts of the report, as gauges; one of each for a run."""
 
 
-def emit(report: Mapping[str, Any]) -> None:
+def emit(report: Report) -> None:
     """Send a run's metrics. None is sent where Airflow has no metrics configured.
 
     Beside the counts: ``sims_sync.<school>.runs.<outcome>`` counts runs, ``sims_sync.<school>.run_seconds`` times them.
@@ -32,9 +30,9 @@ def emit(report: Mapping[str, Any]) -> None:
     """
     from airflow.sdk.observability import stats
 
-    school = f"{PREFIX}.{report['school']}"
-    took = datetime.fromisoformat(report["finished_at"]) - datetime.fromisoformat(report["started_at"])
-    stats.incr(f"{school}.runs.{report['outcome']}")
+    school = f"{PREFIX}.{report.school}"
+    took = report.finished_at - report.started_at
+    stats.incr(f"{school}.runs.{report.outcome}")
     stats.timing(f"{school}.run_seconds", took)
     for name in GAUGES:
-        stats.gauge(f"{school}.{name}", report["counts"][name])
+        stats.gauge(f"{school}.{name}", report.counts[name])

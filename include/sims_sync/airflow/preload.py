@@ -8,7 +8,6 @@ import this module.
 
 import airflow.providers.http.hooks.http
 
-import sims_sync.airflow.applying
-import sims_sync.airflow.reporting
-import sims_sync.directory.discovery
+import sims_sync.night.applying
+import sims_sync.night.news
 import sims_sync.sources.sims.client

@@ -22,9 +22,6 @@ DEFAULT_ARGS: dict[str, Any] = {
 RUN_TIMEOUT = timedelta(hours=23)
 """A run ends before the next night begins."""
 
-PLAN_LIFETIME = timedelta(hours=24)
-"""A plan is applied within this time, or not at all (SPEC section 7)."""
-
 
 def dag_doc(school: School) -> str:
     """What Airflow's UI says of a school's DAG, in Markdown; the tasks' docstrings say what they do."""

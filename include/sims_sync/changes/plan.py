@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from sims_sync.changes.change import LEAVER_KINDS, Change
 from sims_sync.changes.leavers import plan_leavers
-from sims_sync.changes.on_roll import plan_students
+from sims_sync.changes.on_roll import findings, plan_students
 from sims_sync.directory.mapping import STANDARD, AccountMapping
 from sims_sync.findings import CODES, FINDING_COLUMNS
 from sims_sync.model.person import in_document
@@ -47,6 +47,10 @@ class Plan:
     unchanged: list[str]
     findings: pd.DataFrame = field(compare=False)
     no_leaver_check: str | None = None
+
+    def warned(self, students: pd.DataFrame, code: str) -> Plan:
+        """The plan with a warning for each of these students."""
+        return replace(self, findings=pd.concat([self.findings, findings(students, code)], ignore_index=True))
 
     @property
     def for_students(self) -> list[Change]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 _SYSTEMS = {"extract": "SIMS", "validate": ""}
 """What a stage talks to; every other one talks to the directory (`transform` asks it for its genders)."""
@@ -65,11 +64,3 @@ class Failure:
     def words(self) -> str:
         """What failed, for a subject line. Two failures with the same words are the same failure to a reader."""
         return in_a_few_words(self.stage, self.kind)
-
-    def as_document(self) -> dict[str, Any]:
-        return {**asdict(self), "since": self.since.isoformat()}
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Failure:
-        """:raises TypeError, ValueError, KeyError: the document holds no failure."""
-        return cls(**{**document, "since": datetime.fromisoformat(document["since"])})

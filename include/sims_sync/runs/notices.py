@@ -5,26 +5,37 @@ Nothing that is written to accounts hangs on it. One that is lost or cannot be r
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import Any
+from pydantic import ValidationError
 
-from sims_sync.store.content import as_json
+from sims_sync.runs.documents import Document, Moment
 from sims_sync.store.folder import Folder
 
 _FILE = "notices.json"
 
 
-@dataclass(frozen=True)
-class Notices:
+class FailureNotice(Document):
+    """How a school fails (``sims_sync.mails.failure.Failure``).
+
+    :param since: when it began to fail, the first of the nights that followed each other.
+    """
+
+    since: Moment
+    run_id: str
+    stage: str
+    kind: str
+    message: str
+    advice: str = ""
+
+
+class Notices(Document):
     """What was told.
 
-    :param failing: how the school fails (``sims_sync.mails.failure.Failure`` as a document); none: it works.
+    :param failing: how the school fails; none: it works.
     :param told: the words in which that was told; empty: it was not, as the mail could not be sent.
     :param records: findings of the last good run, ``<Person ID>:<code>`` each; none before the first.
     """
 
-    failing: dict[str, Any] | None = None
+    failing: FailureNotice | None = None
     told: str = ""
     records: tuple[str, ...] | None = None
 
@@ -32,13 +43,10 @@ class Notices:
     def of(cls, state: Folder) -> Notices:
         """What was told of the school with this state folder."""
         try:
-            document = json.loads(state.read(_FILE))
-            records = document["records"]
-            return cls(document["failing"], document["told"], None if records is None else tuple(records))
-        except (OSError, ValueError, KeyError, TypeError):
+            return cls.model_validate_json(state.read(_FILE))
+        except (OSError, ValidationError):
             return cls()
 
     def save(self, state: Folder) -> None:
         """Keep it, in place of what was told before."""
-        document = {"failing": self.failing, "told": self.told, "records": self.records}
-        state.write(_FILE, as_json(document))
+        state.write(_FILE, self.as_json())

@@ -9,24 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from sims_sync.findings import CODES
-from sims_sync.model.person import in_document
-
-Outcome = Literal["success", "failed", "held", "superseded", "dry_run"]
-
-NOTHING_WRITTEN: frozenset[Outcome] = frozenset({"held", "superseded", "dry_run"})
-"""Outcomes of runs that write nothing by design (but a run may be superseded half way): their counts are the plan's."""
+from sims_sync.runs.documents import Outcome, Report, ReportedError, ReportedWarning, Solved
 
 _STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated"}
 _LEAVER_KINDS = ("disable", "unlink_role")
 
 
 @dataclass(frozen=True)
-class RunFacts:
+class ReportHead:
     """What a run is, and how it ended.
 
     :param reason: why it ended so, in words without a value; empty for a success.
@@ -80,11 +75,11 @@ def count(
     }
 
 
-def failing_since(findings: pd.DataFrame, before: Mapping[str, str], today: date) -> dict[str, str]:
+def failing_since(findings: pd.DataFrame, before: Mapping[str, date], today: date) -> dict[str, date]:
     """Since which effective date each record fails, by :func:`failure_key`; solved ones are gone."""
     stops = findings[findings["code"].map(lambda code: CODES[code].stops).astype(bool)]
     keys = [failure_key(row) for row in stops.itertuples(index=False)]
-    return {key: min(before.get(key, today.isoformat()), today.isoformat()) for key in keys}
+    return {key: min(before.get(key, today), today) for key in keys}
 
 
 def failure_key(finding: Any) -> str:
@@ -94,56 +89,74 @@ def failure_key(finding: Any) -> str:
 
 
 def build_report(
-    facts: RunFacts,
+    head: ReportHead,
     counts: Mapping[str, int],
     findings: pd.DataFrame,
-    since: Mapping[str, str],
-    solved: Mapping[str, str] = MappingProxyType({}),
+    since: Mapping[str, date],
+    solved: Mapping[str, date] = MappingProxyType({}),
     notes: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Report:
     """The document ``report.json``.
 
     :param since: since when records fail, by :func:`failure_key`.
     :param solved: those that failed in the run before and do not any more, likewise; they are noted this once.
     :param notes: what a reader must know of the whole run.
     """
-    entries = [_entry(row, since) for row in findings.itertuples(index=False)]
-    return {
-        "school": facts.school,
-        "run_id": facts.run_id,
-        "effective_date": facts.effective_date.isoformat() if facts.effective_date else None,
-        "outcome": facts.outcome,
-        "reason": facts.reason,
-        "notes": list(notes),
-        "counts": dict(counts),
-        "errors": [entry for entry in entries if CODES[entry["code"]].stops],
-        "warnings": [entry for entry in entries if not CODES[entry["code"]].stops],
-        "solved": [_solved(key, date) for key, date in solved.items()],
-        "started_at": facts.started_at.isoformat(),
-        "finished_at": facts.finished_at.isoformat(),
-    }
+    errors, warnings = entries(findings, since)
+    return Report(
+        school=head.school,
+        run_id=head.run_id,
+        effective_date=head.effective_date,
+        outcome=head.outcome,
+        reason=head.reason,
+        notes=tuple(notes),
+        counts=dict(counts),
+        errors=errors,
+        warnings=warnings,
+        solved=tuple(_solved(key, date) for key, date in solved.items()),
+        started_at=head.started_at,
+        finished_at=head.finished_at,
+    )
 
 
-def sync_report(report: Mapping[str, Any]) -> dict[str, Any]:
+def entries(
+    findings: pd.DataFrame, since: Mapping[str, date]
+) -> tuple[tuple[ReportedError, ...], tuple[ReportedWarning, ...]]:
+    """Findings in words: the records that were not imported, and those that were with a warning.
+
+    :param since: since when records fail, by :func:`failure_key`.
+    """
+    errors: list[ReportedError] = []
+    warnings: list[ReportedWarning] = []
+    for row in findings.itertuples(index=False):
+        entry = _entry(row)
+        if CODES[entry.code].stops:
+            errors.append(ReportedError(**entry.model_dump(), failing_since=since.get(failure_key(row))))
+        else:
+            warnings.append(entry)
+    return tuple(errors), tuple(warnings)
+
+
+def sync_report(report: Report) -> dict[str, Any]:
     """The report as the directory's resource type ``SyncReport`` holds it (``sync-report.schema.json``)."""
     return {
-        "runId": report["run_id"],
-        "effectiveDate": report["effective_date"],
-        "finishedAt": report["finished_at"],
-        "outcome": report["outcome"],
-        "counts": {key: number for key, number in report["counts"].items() if key != "warnings"},
+        "runId": report.run_id,
+        "effectiveDate": report.effective_date.isoformat() if report.effective_date else None,
+        "finishedAt": report.finished_at.isoformat(),
+        "outcome": report.outcome,
+        "counts": {key: number for key, number in report.counts.items() if key != "warnings"},
         "errors": [
             {
                 key: value
                 for key, value in {
-                    "personId": None if error["person_id"] is None else str(error["person_id"]),
-                    "schoolIdentifier": error["school_identifier"],
-                    "code": error["code"],
-                    "message": error["message"],
+                    "personId": None if error.person_id is None else str(error.person_id),
+                    "schoolIdentifier": error.school_identifier,
+                    "code": error.code,
+                    "message": error.message,
                 }.items()
                 if value is not None
             }
-            for error in report["errors"]
+            for error in report.errors
         ],
     }
 
@@ -151,43 +164,39 @@ def sync_report(report: Mapping[str, Any]) -> dict[str, Any]:
 ERRORS_CSV_COLUMNS = ("person_id", "school_identifier", "code", "reason", "correct", "failing_since")
 
 
-def errors_csv(report: Mapping[str, Any]) -> bytes:
+def errors_csv(report: Report) -> bytes:
     """The list that a school office works through: UTF-8 with a byte order mark, safe to open in a spreadsheet."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(ERRORS_CSV_COLUMNS)
-    for error in report["errors"]:
+    for error in report.errors:
         cells = (
-            error["person_id"],
-            error["school_identifier"],
-            error["code"],
-            error["message"],
-            CODES[error["code"]].correct,
-            error["failing_since"],
+            error.person_id,
+            error.school_identifier,
+            error.code,
+            error.message,
+            CODES[error.code].correct,
+            error.failing_since,
         )
         writer.writerow(["" if cell is None else _harmless(str(cell)) for cell in cells])
     return text.getvalue().encode("utf-8-sig")
 
 
-def _entry(finding: Any, since: Mapping[str, str]) -> dict[str, Any]:
+def _entry(finding: Any) -> ReportedWarning:
     code = CODES[finding.code]
-    entry = {
-        "person_id": None if pd.isna(finding.person_id) else in_document(finding.person_id),
-        "school_identifier": None if pd.isna(finding.school_identifier) else finding.school_identifier,
-        "stage": finding.stage,
-        "code": finding.code,
-        "message": code.reason if pd.isna(finding.detail) else f"{code.reason} ({finding.detail})",
-        "correct": code.correct,
-    }
-    if code.stops:
-        entry["failing_since"] = since.get(failure_key(finding))
-    return entry
+    return ReportedWarning(
+        person_id=None if pd.isna(finding.person_id) else finding.person_id,
+        school_identifier=None if pd.isna(finding.school_identifier) else finding.school_identifier,
+        stage=finding.stage,
+        code=finding.code,
+        message=code.reason if pd.isna(finding.detail) else f"{code.reason} ({finding.detail})",
+        correct=code.correct,
+    )
 
 
-def _solved(key: str, since: str) -> dict[str, str]:
-    """A failure that is no more: ``record`` is the Person ID, or the admission number where there was none."""
+def _solved(key: str, since: date) -> Solved:
     record, _, code = key.rpartition(":")
-    return {"record": record, "code": code, "failing_since": since}
+    return Solved(record=record, code=code, failing_since=since)
 
 
 def _harmless(cell: str) -> str:

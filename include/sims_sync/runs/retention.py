@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sims_sync.runs.stages import RAW, STAGES
+from pydantic import ValidationError
+
+from sims_sync.runs.documents import STAGES, Document, Moment
+from sims_sync.runs.files import RAW
 from sims_sync.store.folder import Folder, Listing
 from sims_sync.store.layout import STATE
 
@@ -20,9 +21,15 @@ WHOLE_SCHOOL = "*"
 """In place of a run: the school's folder as a whole cannot be listed."""
 
 _SCHOOL_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_TIMES = ("saved_at", "finished_at")
 _NEWEST_FIRST = [f"{stage}.json" for stage in reversed(STAGES)]
 _SIGNS = {"extract", *_NEWEST_FIRST, *(f"{stage}.ended.json" for stage in STAGES)}
+
+
+class _Dated(Document):
+    """When a manifest or a report says that it was saved."""
+
+    saved_at: Moment | None = None
+    finished_at: Moment | None = None
 
 
 @dataclass(frozen=True)
@@ -122,8 +129,8 @@ def _told(run: Listing, files: set[str]) -> Iterator[datetime]:
         if name not in files:
             continue
         try:
-            document: Any = json.loads(run.read(name))
-            times = [datetime.fromisoformat(document[key]) for key in _TIMES if key in document]
-        except (FileNotFoundError, ValueError, TypeError):  # gone meanwhile, or not as a stage writes it
+            dated = _Dated.model_validate_json(run.read(name))
+        except (FileNotFoundError, ValidationError):  # gone meanwhile, or not as a stage writes it
             continue
+        times = filter(None, (dated.saved_at, dated.finished_at))
         yield from (time if time.tzinfo else time.replace(tzinfo=UTC) for time in times)

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import TypeVar
 from urllib.parse import urlsplit
 
+from pydantic import TypeAdapter, ValidationError
+
 from sims_sync.errors import PermanentFault
+from sims_sync.runs.documents import Document, LoadFacts
 from sims_sync.runs.mark import Departures, Mark
+from sims_sync.runs.reading import open_output
 from sims_sync.store.content import as_json
 from sims_sync.store.folder import Folder
 from sims_sync.store.layout import STATE, state_folder
 
 _WINDOW = timedelta(days=7)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+T = TypeVar("T")
+
+
+class Claim(Document):
+    """Which directory is the school's. :param base_url: in one spelling (case, port and trailing slash)."""
+
+    base_url: str
+
+
+_CLAIM = TypeAdapter(Claim | None)
+_MARK = TypeAdapter(Mark | None)
+_DEPARTURES = TypeAdapter(list[Departures])
+_DISABLED: TypeAdapter[Iterable[str]] = TypeAdapter(list[str])
+_FAILING: TypeAdapter[Mapping[str, date]] = TypeAdapter(dict[str, date])
 
 
 @dataclass(frozen=True)
@@ -36,7 +54,8 @@ class SchoolState:
         """
         wanted = _canonical(base_url)
         for other in self.root.names():
-            if other != self.school_id and SchoolState(self.root, other)._load("claim", {}).get("base_url") == wanted:
+            claim = SchoolState(self.root, other)._load("claim", _CLAIM, None)
+            if other != self.school_id and claim is not None and claim.base_url == wanted:
                 raise PermanentFault(
                     f"The directory of {self.school_id} is that of the school {other}, which claimed it first.",
                     advice=f"Correct the host of the directory connection of {self.school_id}; or, if the directory "
@@ -46,7 +65,7 @@ class SchoolState:
     def claim(self, base_url: str) -> None:
         """Claim the directory for this school: the first run does."""
         self.check_claim(base_url)
-        self._save("claim", {"base_url": _canonical(base_url)})
+        self._save("claim", _CLAIM, Claim(base_url=_canonical(base_url)))
 
     @property
     def folder(self) -> Folder:
@@ -55,12 +74,11 @@ class SchoolState:
 
     def mark(self) -> Mark | None:
         """The newest roll that any run began to apply; none before the first run, or when it is lost."""
-        document = self._load("mark", None)
-        return None if document is None else Mark.from_document(document)
+        return self._load("mark", _MARK, None)
 
     def save_mark(self, mark: Mark) -> None:
         """Set the mark: before a run's first write."""
-        self._save("mark", mark.as_document())
+        self._save("mark", _MARK, mark)
 
     def has_applied(self) -> bool:
         """Whether something other than the mark shows that an earlier run began to write: a run without a mark then
@@ -72,53 +90,56 @@ class SchoolState:
 
     def departures(self, now: datetime) -> list[Departures]:
         """What was disabled in the last 7 days, as written, the oldest first."""
-        kept = map(Departures.from_document, self._load("departures", []))
-        return [each for each in kept if each.at > now - _WINDOW]
+        return [each for each in self._load("departures", _DEPARTURES, []) if each.at > now - _WINDOW]
 
     def save_departures(self, entry: Departures) -> None:
         """Write down what a plan disables, in place of what was written down of the same plan before."""
         kept = [each for each in self.departures(entry.at) if (each.run_id, each.plan) != (entry.run_id, entry.plan)]
-        self._save("departures", [each.as_document() for each in [*kept, entry]])
+        self._save("departures", _DEPARTURES, [*kept, entry])
 
     def disabled_accounts(self) -> frozenset[str]:
         """The ids of the accounts that the sync disabled, for directories that cannot keep the mark themselves."""
-        return frozenset(self._load("disabled", []))
+        return frozenset(self._load("disabled", _DISABLED, ()))
 
     def save_disabled_accounts(self, account_ids: Iterable[str]) -> None:
         """Keep the ids of the accounts that the sync disabled."""
-        self._save("disabled", sorted(account_ids))
+        self._save("disabled", _DISABLED, sorted(account_ids))
 
-    def failing_since(self) -> dict[str, str]:
-        """Since which effective date a record fails: ``<Person ID>:<code>`` to an ISO date."""
-        since: dict[str, str] = self._load("failing", {})
-        return since
+    def failing_since(self) -> Mapping[str, date]:
+        """Since which effective date a record fails, by ``<Person ID>:<code>``."""
+        return self._load("failing", _FAILING, {})
 
-    def save_failing_since(self, since: dict[str, str]) -> None:
+    def save_failing_since(self, since: Mapping[str, date]) -> None:
         """Keep since when records fail."""
-        self._save("failing", since)
+        self._save("failing", _FAILING, since)
 
-    def _load(self, name: str, default: Any) -> Any:
+    def _load(self, name: str, kind: TypeAdapter[T], default: T) -> T:
         try:
-            return json.loads(self.folder.read(f"{name}.json"))
+            return kind.validate_json(self.folder.read(f"{name}.json"), strict=True)
         except FileNotFoundError:
             return default
-        except ValueError:
+        except ValidationError:
             raise PermanentFault(
                 f"The file {name}.json of the state of {self.school_id} cannot be read.",
                 advice=f"Restore {self.school_id}/{STATE}/ from a backup; or remove the file: "
                 "then the next plan is held until a person approves it.",
             ) from None
 
-    def _save(self, name: str, value: Any) -> None:
-        self.folder.write(f"{name}.json", as_json(value))
+    def _save(self, name: str, kind: TypeAdapter[T], value: T) -> None:
+        self.folder.write(f"{name}.json", as_json(kind.dump_python(value, mode="json")))
 
 
 def _set_mark(run: Folder) -> bool:
-    """Whether a run of which the manifest of `load` is left had set the mark; one of some students alone does not."""
-    try:
-        return bool(json.loads(run.read("load.json"))["facts"].get("set_mark", True))
-    except FileNotFoundError:
+    """Whether a run of which the manifest of `load` is left had set the mark; one of some students alone does not.
+
+    Of one that cannot be read, nobody can tell that it had not.
+    """
+    if not run.exists("load.json"):
         return False
+    try:
+        return open_output(run, LoadFacts).facts.set_mark
+    except PermanentFault:
+        return True
 
 
 def _canonical(base_url: str) -> str:

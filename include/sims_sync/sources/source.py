@@ -71,6 +71,10 @@ class Source(Protocol):
     """Where a school's roll comes from."""
 
     @property
+    def name(self) -> str:
+        """What messages call it, at the beginning of a sentence."""
+
+    @property
     def key(self) -> KeyForm:
         """What the keys of its people look like."""
 
@@ -109,7 +113,7 @@ def extract(source: Source, effective_date: date) -> Extract:
             extracted.documents[fetched.name] = fetched.content
         if fetched.table:
             extracted.tables[fetched.table] = fetched.rows
-            _check(fetched, effective_date)
+            _check(source.name, fetched, effective_date)
     return Extract(extracted.documents, owed(extracted.tables, source.key))
 
 
@@ -125,18 +129,18 @@ def owed(tables: Mapping[str, pd.DataFrame], key: KeyForm) -> dict[str, pd.DataF
     }
 
 
-def _check(fetched: Fetched, effective_date: date) -> None:
+def _check(name: str, fetched: Fetched, effective_date: date) -> None:
     """What holds of any roll.
 
     :raises RollRefused: it cannot be this school's roll.
     """
     if fetched.table == "students" and fetched.rows.empty:
         raise RollRefused(
-            f"SIMS sent no student for {effective_date}: nothing is loaded, nobody is disabled.",
-            advice="Check the effective date, and in SIMS that the school has students on roll on it.",
+            f"{name} sent no student for {effective_date}: nothing is loaded, nobody is disabled.",
+            advice="Check the effective date, and that the school has students on roll on it.",
         )
     if fetched.table == "emails" and fetched.rows["email_address"].isna().all():
         raise RollRefused(
-            "SIMS sent students, but not one email address: nothing is loaded, nobody is disabled.",
-            advice="Check in SIMS what the user of the connection may see.",
+            f"{name} sent students, but not one email address: nothing is loaded, nobody is disabled.",
+            advice="Check what the user of the connection may see there.",
         )

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import psutil
 
@@ -59,8 +57,7 @@ class Lease:
     def renew(self, lifetime: timedelta, *, released: bool = False) -> None:
         """Say that the holder is alive, or that it gives the lease back."""
         expires_at = datetime.now(UTC) + lifetime
-        content = as_json(_entry(self.holder, expires_at, released=released))
-        self.folder.write(_file(self.name, self.number), content)
+        self.folder.write(_file(self.name, self.number), _content(self.holder, expires_at, released=released))
         self.expires_at = expires_at
 
 
@@ -101,11 +98,11 @@ def _take(folder: Folder, name: str, holder: str, wait: timedelta, lifetime: tim
             continue
         if time.monotonic() > deadline:
             raise TransientFault(
-                f"Another run of this school holds the lease `{name}`: {entry['holder']}.",
+                f"Another run of this school holds the lease `{name}`: {entry.holder}.",
                 advice="Wait for it to end, then clear this task.",
             )
-        if told != entry["holder"]:
-            told = entry["holder"]
+        if told != entry.holder:
+            told = entry.holder
             log.info("Waiting for the lease `%s`, which %s holds", name, told)
         time.sleep(_POLL)
 
@@ -114,7 +111,7 @@ def _create(folder: Folder, name: str, holder: str, lifetime: timedelta, after: 
     """The next number, none where another was quicker."""
     number = (after[-1] if after else 0) + 1
     expires_at = datetime.now(UTC) + lifetime
-    if not folder.create(_file(name, number), as_json(_entry(holder, expires_at, released=False))):
+    if not folder.create(_file(name, number), _content(holder, expires_at, released=False)):
         return None
     if _numbers(folder, name)[-1] != number:  # so slow that others came, went, and removed this number
         folder.remove(_file(name, number))
@@ -131,27 +128,39 @@ def _keep(lease: Lease, lifetime: timedelta, done: threading.Event) -> None:
         lease.renew(lifetime)
 
 
-def _is_free(entry: dict[str, Any]) -> bool:
-    if entry["released"] or datetime.now(UTC) >= datetime.fromisoformat(entry["expires_at"]):
+@dataclass(frozen=True)
+class _Entry:
+    """What a lease's file says.
+
+    :param started: when the holder's process began, for its number may be another's by now.
+    """
+
+    holder: str
+    host: str
+    pid: int
+    started: float
+    expires_at: str
+    released: bool
+
+
+def _is_free(entry: _Entry) -> bool:
+    if entry.released or datetime.now(UTC) >= datetime.fromisoformat(entry.expires_at):
         return True
-    if entry["host"] != socket.gethostname():
+    if entry.host != socket.gethostname():
         return False
     try:
-        process = psutil.Process(entry["pid"])
-        return bool(process.create_time() != entry["started"] or process.status() == psutil.STATUS_ZOMBIE)
+        process = psutil.Process(entry.pid)
+        return bool(process.create_time() != entry.started or process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 
 
-def _entry(holder: str, expires_at: datetime, *, released: bool) -> dict[str, Any]:
-    return {
-        "holder": holder,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "started": psutil.Process().create_time(),
-        "expires_at": expires_at.isoformat(),
-        "released": released,
-    }
+def _content(holder: str, expires_at: datetime, *, released: bool) -> bytes:
+    process = psutil.Process()
+    entry = _Entry(
+        holder, socket.gethostname(), process.pid, process.create_time(), expires_at.isoformat(), released=released
+    )
+    return as_json(asdict(entry))
 
 
 def _numbers(folder: Folder, name: str) -> list[int]:
@@ -159,13 +168,12 @@ def _numbers(folder: Folder, name: str) -> list[int]:
     return sorted(int(number) for start, _, number in parts if start == f"{name}.lease" and number.isdecimal())
 
 
-def _read(folder: Folder, name: str, number: int) -> dict[str, Any] | None:
+def _read(folder: Folder, name: str, number: int) -> _Entry | None:
     """What a lease's file says; none when it was removed meanwhile, which only the holder of a higher one does."""
     try:
-        entry: dict[str, Any] = json.loads(folder.read(_file(name, number)))
+        return _Entry(**json.loads(folder.read(_file(name, number))))
     except FileNotFoundError:
         return None
-    return entry
 
 
 def _file(name: str, number: int) -> str:

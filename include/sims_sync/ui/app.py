@@ -18,17 +18,18 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from sims_sync.airflow.run import configured_store
+from sims_sync.airflow.configured import configured_store
 from sims_sync.config import ConfigError, School, config_path, load_schools
+from sims_sync.runs.reading import RunReader
+from sims_sync.store.layout import run_folder
 from sims_sync.ui.access import MAY_READ, User, may_edit, readable
 from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run
 from sims_sync.ui.history import History
 from sims_sync.ui.pages import page
-from sims_sync.ui.run import run_page
-from sims_sync.ui.run_files import RunFolder
-from sims_sync.ui.school import school_page
-from sims_sync.ui.schools import line, lines
-from sims_sync.ui.student import find_people, student_page
+from sims_sync.ui.run_page import run_page
+from sims_sync.ui.school_page import school_page
+from sims_sync.ui.schools_page import line, lines
+from sims_sync.ui.student_page import find_people, student_page
 
 app = FastAPI(title="Student sync", docs_url=None, redoc_url=None, openapi_url=None)
 app.mount("/static", StaticFiles(packages=[("sims_sync.ui", "static")]), name="static")
@@ -100,11 +101,12 @@ def run(request: Request, dag_id: str, run_id: str, user: User) -> HTMLResponse:
 def errors_csv(dag_id: str, run_id: str) -> Response:
     """The records that a run rejected, as the file for a spreadsheet."""
     found = _school(dag_id)
-    files = RunFolder(_history().root, found.id, run_id)
+    files = RunReader(run_folder(_history().root, found.id, run_id))
     content = files.errors_csv()
     if content is None:
         raise HTTPException(404, "This run has no list of errors (any more).")
-    day = (files.report() or {}).get("effective_date") or "no-date"
+    report = files.report()
+    day = report.effective_date if report and report.effective_date else "no-date"
     headers = {"Content-Disposition": f'attachment; filename="errors-{found.id}-{day}.csv"'}
     return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 

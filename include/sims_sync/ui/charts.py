@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sims_sync.ui.history import SHOWN, RunSummary
-from sims_sync.ui.words import FLOW, OUTCOMES, WRITES_NOTHING, Tone
+from sims_sync.ui.words import FLOW, OUTCOMES, Tone
 
 _BAR, _SLOT, _HEIGHT = 3, 4, 20  # of a small picture
 
@@ -103,7 +102,7 @@ def _share(count: int, most: int) -> float:
 
 
 def _faded(run: RunSummary, tone: Tone) -> Tone:
-    return "quiet" if run.outcome in WRITES_NOTHING else tone
+    return "quiet" if run.wrote_nothing else tone
 
 
 def _title(run: RunSummary) -> str:
@@ -144,7 +143,7 @@ _TALL, _BOX, _THIN, _SPACE = 190.0, 10.0, 4.0, 26.0
 _X = (0.0, 250.0, 500.0)
 
 
-def flow(counts: Mapping[str, Any], accepted: int | None) -> Flow:
+def flow(counts: Mapping[str, int], accepted: int | None) -> Flow:
     """From the extract to what became of each record, and from the leavers' accounts to what was disabled.
 
     :param counts: those of the report. :param accepted: the records that validated, where the run came that far.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sims_sync.config import School
-from sims_sync.model.person import from_document, in_document
+from sims_sync.runs.documents import PlanDocument, PlannedChange, ReportedError, ReportedWarning, ValidateFacts
+from sims_sync.runs.reading import RunReader
 from sims_sync.store.folder import Folder
+from sims_sync.store.layout import run_folder
 from sims_sync.ui.history import RunSummary
-from sims_sync.ui.run_files import RunFolder
-from sims_sync.ui.words import WRITES_NOTHING, Label
+from sims_sync.ui.words import Label
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Fate:
     label: Label
     sentence: str
     school_identifier: str | None
-    errors: Sequence[Mapping[str, Any]] = ()
-    warnings: Sequence[Mapping[str, Any]] = ()
+    errors: Sequence[ReportedError] = ()
+    warnings: Sequence[ReportedWarning] = ()
     attributes: Sequence[str] = ()
 
 
@@ -72,23 +72,19 @@ _NOT_ON_ROLL = Label("not on roll", "quiet")
 
 def fate_of(root: Folder, school: School, run: RunSummary, person_id: str) -> Fate | None:
     """What a run did with a person; none where it has no roll (it failed before, or its files are gone)."""
-    files = RunFolder(root, school.id, run.run_id)
-    report, roll = files.report(), files.table("validate", "roll")
+    files = RunReader(run_folder(root, school.id, run.run_id))
+    report, roll = files.report(), files.table(ValidateFacts, "roll")
     if report is None or roll is None:
         return None
     own = roll[roll["person_id"] == person_id]
     on_roll = not own.empty
     identifiers = [each for each in own["school_identifier"] if isinstance(each, str)]
-    errors = [entry for entry in report["errors"] if from_document(entry["person_id"]) == person_id]
-    warnings = [entry for entry in report["warnings"] if from_document(entry["person_id"]) == person_id]
-    plan = files.document("plan", "plan")
-    change = (
-        next((each for each in plan["changes"] if from_document(each["person_id"]) == person_id), None)
-        if plan
-        else None
-    )
-    if change and not identifiers and change["school_identifier"]:
-        identifiers = [change["school_identifier"]]
+    errors = [entry for entry in report.errors if entry.person_id == person_id]
+    warnings = [entry for entry in report.warnings if entry.person_id == person_id]
+    plan = files.plan()
+    change = next((each for each in plan.changes if each.person_id == person_id), None) if plan else None
+    if change and not identifiers and change.school_identifier:
+        identifiers = [change.school_identifier]
     label, sentence = _what(run, person_id, on_roll, errors, plan, change, _result(files, change))
     return Fate(
         known=on_roll or change is not None,
@@ -97,7 +93,7 @@ def fate_of(root: Folder, school: School, run: RunSummary, person_id: str) -> Fa
         school_identifier=next(iter(identifiers), None),
         errors=errors,
         warnings=warnings,
-        attributes=change["attributes"] if change else (),
+        attributes=change.attributes if change else (),
     )
 
 
@@ -105,13 +101,13 @@ def _what(
     run: RunSummary,
     person_id: str,
     on_roll: bool,
-    errors: Sequence[Mapping[str, Any]],
-    plan: Mapping[str, Any] | None,
-    change: Mapping[str, Any] | None,
+    errors: Sequence[ReportedError],
+    plan: PlanDocument | None,
+    change: PlannedChange | None,
     result: str | None,
 ) -> tuple[Label, str]:
     if errors:
-        codes = ", ".join(error["code"] for error in errors)
+        codes = ", ".join(error.code for error in errors)
         return _REJECTED, (
             f"The student is on roll, but the record was not imported ({codes}). An account that there is already is "
             "neither changed nor disabled."
@@ -121,32 +117,30 @@ def _what(
         return _NOT_COMPARED, f"The person {where}; the run ended before it compared with the directory."
     if change is not None:
         return _changed(run, change, result)
-    if in_document(person_id) in plan["unchanged"]:
+    if person_id in plan.unchanged:
         return _UNCHANGED, "The student is on roll, and the account is as it should be: nothing was written."
     if on_roll:
         return _NOT_COMPARED, "The student is on roll, but was not among those whom this run was for."
     return _NOT_ON_ROLL, "The person is not on roll, and has no active student account."
 
 
-def _changed(run: RunSummary, change: Mapping[str, Any], result: str | None) -> tuple[Label, str]:
-    written, would, sentence = _DONE[change["kind"]]
+def _changed(run: RunSummary, change: PlannedChange, result: str | None) -> tuple[Label, str]:
+    written, would, sentence = _DONE[change.kind]
     if result == "done":
         return written, sentence.format(written.words)
     if result == "failed":
         return _FAILED, sentence.format(f"the write failed for the directory's reasons ({would.words})")
-    if run.outcome in WRITES_NOTHING:
+    if run.wrote_nothing:
         return would, sentence.format(f"it {would.words}, but this run wrote nothing")
     return _NOT_WRITTEN, sentence.format(f"it {would.words}, but the run ended before that")
 
 
-def _result(files: RunFolder, change: Mapping[str, Any] | None) -> str | None:
+def _result(files: RunReader, change: PlannedChange | None) -> str | None:
     """What became of a change: ``done``, ``failed`` or ``rejected``; none where it was not tried."""
     if change is None:
         return None
-    stage = "disable_leavers" if change["kind"] in ("disable", "unlink_role") else "load"
-    results = files.document(stage, "results") or ()
-    for each in results:
-        same_account = change["account_id"] in (None, each["account_id"])
-        if each["kind"] == change["kind"] and each["person_id"] == change["person_id"] and same_account:
-            return str(each["result"])
+    for each in files.results():
+        same_account = change.account_id in (None, each.account_id)
+        if each.kind == change.kind and each.person_id == change.person_id and same_account:
+            return each.result
     return None

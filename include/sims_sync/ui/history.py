@@ -5,18 +5,20 @@ A report that has not changed since it was last read is not read again: the stam
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
+from pydantic import ValidationError
+
+from sims_sync.runs.documents import NOTHING_WRITTEN, Report
+from sims_sync.runs.reading import REPORT
 from sims_sync.store.folder import Folder, Stamp
 from sims_sync.store.layout import STATE
 
-REPORT = "report.json"
 SHOWN = 30
 """Runs of a school in its small picture, and in its history."""
 
@@ -31,10 +33,10 @@ class RunSummary:
     run_id: str
     outcome: str
     reason: str = ""
-    effective_date: str | None = None
+    effective_date: date | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     codes: Mapping[str, int] = field(default_factory=dict)
-    oldest: str | None = None
+    oldest: date | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
@@ -42,6 +44,11 @@ class RunSummary:
     def changed(self) -> int:
         """Accounts that were written."""
         return sum(self.counts.get(name, 0) for name in ("created", "updated", "disabled"))
+
+    @property
+    def wrote_nothing(self) -> bool:
+        """Whether its counts are what the plan would have done."""
+        return self.outcome in NOTHING_WRITTEN
 
     @property
     def rejected(self) -> int:
@@ -88,18 +95,17 @@ class History:
 def summarise(content: bytes, folder: str) -> RunSummary:
     """A report in one line; one that cannot be read says so, under the name of its folder."""
     try:
-        report = json.loads(content)
-        errors = report["errors"]
-        return RunSummary(
-            run_id=report["run_id"],
-            outcome=report["outcome"],
-            reason=report["reason"],
-            effective_date=report["effective_date"],
-            counts=report["counts"],
-            codes=dict(Counter(error["code"] for error in errors).most_common()),
-            oldest=min((error["failing_since"] for error in errors if error["failing_since"]), default=None),
-            started_at=datetime.fromisoformat(report["started_at"]),
-            finished_at=datetime.fromisoformat(report["finished_at"]),
-        )
-    except (ValueError, KeyError, TypeError):
+        report = Report.model_validate_json(content)
+    except ValidationError:
         return RunSummary(run_id=folder, outcome="unreadable", reason=f"{folder}/{REPORT} is no report.")
+    return RunSummary(
+        run_id=report.run_id,
+        outcome=report.outcome,
+        reason=report.reason,
+        effective_date=report.effective_date,
+        counts=report.counts,
+        codes=dict(Counter(error.code for error in report.errors).most_common()),
+        oldest=min((error.failing_since for error in report.errors if error.failing_since), default=None),
+        started_at=report.started_at,
+        finished_at=report.finished_at,
+    )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 PAGE = 200
 """Rows that are shown at once."""
 
-Entry = Mapping[str, Any]
+E = TypeVar("E")
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Generic[E]):
     """What is shown of a table.
 
     :param prefix: of its parameters in the query. :param total: rows that pass the filter.
@@ -22,7 +23,7 @@ class Table:
     """
 
     prefix: str
-    rows: Sequence[Entry]
+    rows: Sequence[E]
     total: int
     choices: Mapping[str, int]
     chosen: str
@@ -51,22 +52,21 @@ class Table:
 
 def table(
     prefix: str,
-    entries: Sequence[Entry],
+    entries: Sequence[E],
     parameters: Mapping[str, str],
     *,
     filter_by: str,
     columns: Sequence[str],
-) -> Table:
+) -> Table[E]:
     """A table as its parameters in the query ask for it; those that ask for what there is not are ignored.
 
-    :param filter_by: the column that can be filtered. :param columns: those that can be sorted.
+    :param filter_by: the column that can be filtered. :param columns: those that can be sorted. Both are attributes of
+        the entries.
     """
-    choices: dict[str, int] = {}
-    for entry in entries:
-        choices[entry[filter_by]] = choices.get(entry[filter_by], 0) + 1
+    choices = Counter(getattr(entry, filter_by) for entry in entries)
     asked = {name: parameters.get(f"{prefix}_{name}", "") for name in ("show", "sort", "page")}
     chosen = asked["show"] if asked["show"] in choices else ""
-    rows = [entry for entry in entries if not chosen or entry[filter_by] == chosen]
+    rows = [entry for entry in entries if not chosen or getattr(entry, filter_by) == chosen]
     sort = asked["sort"] if asked["sort"].removeprefix("-") in columns else ""
     if sort:
         rows = sorted(rows, key=_key(sort.removeprefix("-")), reverse=sort.startswith("-"))
@@ -76,7 +76,7 @@ def table(
         prefix=prefix,
         rows=rows[(page - 1) * PAGE : page * PAGE],
         total=len(rows),
-        choices=dict(sorted(choices.items(), key=lambda choice: -choice[1])),
+        choices=dict(choices.most_common()),
         chosen=chosen,
         sort=sort,
         page=page,
@@ -84,6 +84,11 @@ def table(
     )
 
 
-def _key(column: str) -> Callable[[Entry], tuple[bool, Any]]:
+def _key(column: str) -> Callable[[object], tuple[bool, Any]]:
     """What is missing comes last."""
-    return lambda entry: (entry[column] is None, entry[column] if entry[column] is not None else 0)
+
+    def key(entry: object) -> tuple[bool, Any]:
+        value = getattr(entry, column)
+        return value is None, value if value is not None else 0
+
+    return key

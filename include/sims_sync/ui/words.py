@@ -1,4 +1,4 @@
-"""What the pages call things: outcomes, stages, changes and attributes in words, declared once."""
+"""What the pages call things: outcomes, changes and attributes in words, declared once."""
 
 from __future__ import annotations
 
@@ -26,9 +26,6 @@ OUTCOMES: dict[str, Label] = {
 }
 """The outcomes of SPEC section 11, and that of a report which is no report."""
 
-WRITES_NOTHING = frozenset({"held", "superseded", "dry_run"})
-"""Outcomes whose counts are what the plan would have done."""
-
 TRIALS = frozenset({"superseded", "dry_run"})
 """Outcomes that say nothing of how a school stands, where another run does."""
 
@@ -44,17 +41,6 @@ RESULTS: dict[str, Label] = {
     "done": Label("written", "good"),
     "rejected": Label("refused", "bad"),
     "failed": Label("failed", "bad"),
-}
-
-STAGES: dict[str, str] = {
-    "extract": "Fetch the roll from SIMS",
-    "validate": "Check each record",
-    "transform": "Apply the rules",
-    "plan": "Compare with the directory",
-    "approve": "Check the limits",
-    "load": "Write accounts",
-    "disable_leavers": "Disable leavers",
-    "report": "Report",
 }
 
 ENDED: dict[str, Label] = {

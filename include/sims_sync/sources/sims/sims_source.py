@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,14 +22,16 @@ log = logging.getLogger(__name__)
 class Sims:
     """The SIMS of a school.
 
+    :param open_client: opens the client, when the roll is asked for.
     :param la: the number of the school's local authority, as text.
     :param estab: the number of the school, as text.
     """
 
-    client: SimsClient
+    open_client: Callable[[], SimsClient]
     la: str
     estab: str
 
+    name = "SIMS"
     key = NUMBER
     cannot_know = frozenset[str]()
 
@@ -39,16 +41,18 @@ class Sims:
         :raises RollRefused: it is another school's SIMS; then no student is read.
         :raises SyncError: what ``SimsClient.fetch`` and ``read_document`` raise.
         """
-        school = self.client.school()
-        check_school(school, self.la, self.estab, connection_name=self.client.connection_name)
+        client = self.open_client()
+        school = client.school()
+        check_school(school, self.la, self.estab, connection_name=client.connection_name)
         yield Fetched(SCHOOL.name, school.document)
         for operation in OPERATIONS:
-            yield self._fetched(operation, effective_date)
+            yield _fetched(client, operation, effective_date)
 
-    def _fetched(self, operation: Operation, effective_date: date) -> Fetched:
-        began = time.monotonic()
-        document = self.client.fetch(operation, effective_date)
-        rows = read_document(operation, document)
-        seconds = time.monotonic() - began
-        log.info("%s: %d rows, %d kB, %.1f s", operation.name, len(rows), len(document) // 1024, seconds)
-        return Fetched(operation.name, document, operation.table, rows)
+
+def _fetched(client: SimsClient, operation: Operation, effective_date: date) -> Fetched:
+    began = time.monotonic()
+    document = client.fetch(operation, effective_date)
+    rows = read_document(operation, document)
+    seconds = time.monotonic() - began
+    log.info("%s: %d rows, %d kB, %.1f s", operation.name, len(rows), len(document) // 1024, seconds)
+    return Fetched(operation.name, document, operation.table, rows)

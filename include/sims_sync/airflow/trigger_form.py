@@ -1,0 +1,40 @@
+"""The parameters of a run (SPEC section 8), as Airflow's trigger form shows and checks them."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+
+def trigger_form() -> dict[str, Param]:
+    """The parameters as the trigger form shows them; new ones for each DAG, Airflow keeps a run's values in them."""
+    return {
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Extract, validate and plan, but write nothing: the report says what a real run would do.",
+        ),
+        "effective_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Effective date",
+            description="The date whose roll is synchronised. Default: the run's own date in the school's time zone. "
+            "A date after today takes a dry run.",
+        ),
+        "only_person_ids": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "integer", "minimum": 0},
+            title="Only these Person IDs",
+            description="Synchronise these students alone, a Person ID a line. "
+            "Nobody's account is disabled in such a run.",
+        ),
+        "allow_older": Param(
+            False,
+            type="boolean",
+            title="Allow an older roll",
+            description="Write even though a newer roll was applied before. "
+            "Only when you know that the newer one was wrong.",
+        ),
+    }

@@ -1,0 +1,236 @@
+"""From an approved plan to writes: the stages ``load`` and ``disable_leavers`` (SPEC section 7)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from sims_sync.changes.apply import (
+    LEFT_ACTIVE,
+    Replan,
+    Result,
+    apply_changes,
+    read_back,
+    replan_leaver,
+    replan_student,
+)
+from sims_sync.changes.change import Change
+from sims_sync.changes.plan import Plan
+from sims_sync.directory.scim_client import Directory
+from sims_sync.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
+from sims_sync.night.approval import PLAN_LIFETIME
+from sims_sync.night.planning import discovered, open_plan, rules, superseded
+from sims_sync.night.run import Run, Skipped, Superseded
+from sims_sync.runs.documents import (
+    ApproveFacts,
+    DisableLeaversFacts,
+    LoadFacts,
+    PlanFacts,
+    Reference,
+    ValidateFacts,
+)
+from sims_sync.runs.mark import Departures, Mark
+from sims_sync.runs.reading import StageOutput
+from sims_sync.store.lease import Lease, hold_lease
+
+
+def load(run: Run, approved: Reference | None) -> Reference:
+    """Write the planned changes of the students on roll.
+
+    :param approved: what `approve` returned, none where it was marked as done by hand.
+    """
+    made, source, approval = _open_approved(run, approved)
+    if run.parameters.dry_run:
+        raise Skipped("Dry run: the plan is made, nothing is written.")
+    directory = _open_planned(run, source)
+    replan = replan_student(source.table("accounts"), rules(run, directory, source.facts))
+    with _alone(run, source, "load") as lease:
+        results, fault = _write(run, directory, made.for_students, replan, lease)
+        reference = _save(run, LoadFacts, approval, results)
+    _check_complete(made.for_students, results, fault)
+    return reference
+
+
+def disable_leavers(run: Run, loaded: Reference | None) -> Reference:
+    """Disable the accounts of those who left, and read them back.
+
+    :param loaded: what `load` returned.
+    """
+    made, source, approval = _open_approved(run, run.files.open(LoadFacts, loaded).facts.approved)
+    if made.no_leaver_check:
+        raise Skipped(f"Nobody is disabled: {made.no_leaver_check}")
+    directory = _open_planned(run, source)
+    validation = run.files.open(ValidateFacts)
+    replan = replan_leaver(
+        validation.table("roll"), validation.table("roll_emails"), rules(run, directory, source.facts)
+    )
+    with _alone(run, source, "disable_leavers") as lease:
+        earlier = _write_down_planned(run, approval, made.for_leavers)
+        results, fault = _write(run, directory, made.for_leavers, replan, lease)
+        if fault is None:
+            results, fault = _read_back(directory, results)
+        _write_down_done(run, approval, results, earlier if fault else frozenset())
+        reference = _save(run, DisableLeaversFacts, approval, results)
+    _check_complete(made.for_leavers, results, fault)
+    return reference
+
+
+def _open_approved(
+    run: Run, approved: Reference | None
+) -> tuple[Plan, StageOutput[PlanFacts], StageOutput[ApproveFacts]]:
+    """The plan, its manifest, and the approval of just this plan.
+
+    :raises PermanentFault: it was not approved, or is not the plan that was approved, or is too old.
+    """
+    if approved is None:
+        raise PermanentFault(
+            "This plan went through `approve` without an answer of it, as when the task is marked as done by hand.",
+            advice="Clear the run from `plan`; a plan that is held is approved under Required Actions.",
+        )
+    approval = run.files.open(ApproveFacts, approved)
+    made, source = open_plan(run, approval.facts.plan)
+    if source.saved_at + PLAN_LIFETIME < datetime.now(UTC):
+        raise PermanentFault(
+            f"The plan was made at {source.saved_at:%Y-%m-%d %H:%M} UTC, and is not applied after 24 hours.",
+            advice="Clear the run from `extract`.",
+        )
+    return made, source, approval
+
+
+def _open_planned(run: Run, source: StageOutput[PlanFacts]) -> Directory:
+    """The directory that the plan was made for, as it was discovered then.
+
+    :raises PermanentFault: the connection leads to another one now.
+    """
+    endpoint = run.open_directory()
+    if endpoint.base_url != source.facts.directory:
+        raise PermanentFault(
+            f"The connection {run.school.directory_connection} leads to another directory than when the plan was made.",
+            advice="If it is the right one now, clear the run from `plan`.",
+        )
+    return run.directory(endpoint, discovered(source, endpoint))
+
+
+@contextmanager
+def _alone(run: Run, source: StageOutput[PlanFacts], stage: str) -> Iterator[Lease]:
+    """Alone with the directory, with the mark set, while the block runs.
+
+    :raises Superseded: a newer roll was applied, or began to be.
+    :raises PermanentFault: the mark was there when the plan was made, and is gone.
+    """
+    own = source.facts
+    with hold_lease(run.state.folder, "directory", f"{run.run_id} ({stage})") as lease:
+        mark = run.state.mark()
+        if reason := own.superseded or superseded(run, mark, own):
+            raise Superseded(reason)
+        if mark is None and own.mark_seen:
+            raise PermanentFault(
+                "The school's mark (state/mark.json) was removed after the plan was made.",
+                advice="Clear the run from `plan`: that plan is held until a person approves it.",
+            )
+        if run.parameters.only_person_ids is None:
+            move = mark.moved_to if mark else Mark.at
+            run.state.save_mark(move(own, run.run_id, own.rejected))
+        yield lease
+
+
+def _write(
+    run: Run, directory: Directory, changes: list[Change], replan: Replan, lease: Lease
+) -> tuple[list[Result], SyncError | None]:
+    """Write the changes: what became of each, and the fault that ended the writing half way, if one did."""
+    keeps_marks = directory.mapping.keeps_marks
+    marked = {str(change.account_id) for change in changes if change.values.get("disabledBySync")}
+    if not keeps_marks and marked:
+        run.state.save_disabled_accounts(run.state.disabled_accounts() | marked)
+    results: list[Result] = []
+    try:
+        results.extend(apply_changes(directory, changes, replan, lease.check))
+    except SyncError as fault:
+        return results, fault
+    done = {str(result.account_id) for result in results if result.result == "done"}
+    enabled = {str(change.account_id) for change in changes if "disabledBySync" in change.values} & done - marked
+    if not keeps_marks and enabled:
+        run.state.save_disabled_accounts(run.state.disabled_accounts() - enabled)
+    return results, None
+
+
+def _read_back(directory: Directory, results: list[Result]) -> tuple[list[Result], SyncError | None]:
+    """The results after a look at the accounts that were disabled, and the fault that follows from them, if any."""
+    try:
+        results = read_back(directory, results)
+    except SyncError as fault:
+        return results, fault
+    active = [str(result.account_id) for result in results if result.detail == LEFT_ACTIVE]
+    if not active:
+        return results, None
+    return results, UnexpectedAnswer(
+        f"The directory answered success, but left {len(active)} account(s) active: {', '.join(active[:20])}.",
+        advice="Ask the directory's support why `active: false` has no effect.",
+    )
+
+
+def _save(
+    run: Run,
+    facts: type[LoadFacts | DisableLeaversFacts],
+    approval: StageOutput[ApproveFacts],
+    results: list[Result],
+) -> Reference:
+    return run.files.save(
+        facts(approved=approval.reference, set_mark=run.parameters.only_person_ids is None),
+        {"results": [result.as_document() for result in results]},
+        counts=Counter(result.result for result in results),
+    )
+
+
+def _check_complete(changes: list[Change], results: list[Result], fault: SyncError | None) -> None:
+    """:raises SyncError: the fault that ended the writing. :raises TransientFault: some writes failed."""
+    if fault is not None:
+        raise fault
+    failed = [result for result in results if result.result == "failed"]
+    if failed:
+        raise TransientFault(
+            f"{len(failed)} of {len(changes)} writes failed for the directory's reasons.",
+            advice="What was written stays; the next try writes the rest.",
+            retry_after=max(result.retry_after or 0 for result in failed) or None,
+        )
+
+
+def _write_down_planned(run: Run, approval: StageOutput[ApproveFacts], changes: list[Change]) -> frozenset[str]:
+    """Write down for the limit of 7 days what is about to be disabled, so that a task that is killed has counted it.
+
+    :returns: what earlier tries of the task had written down.
+    """
+    planned = approval.facts.plan.sha256
+    earlier = frozenset(
+        account
+        for each in run.state.departures(datetime.now(UTC))
+        if (each.run_id, each.plan) == (run.run_id, planned)
+        for account in each.accounts
+    )
+    _write_down(run, approval, earlier | {str(change.account_id) for change in changes})
+    return earlier
+
+
+def _write_down_done(
+    run: Run, approval: StageOutput[ApproveFacts], results: list[Result], earlier: frozenset[str]
+) -> None:
+    """Write down what was disabled, in this try and (where it did not come to its end) in earlier ones.
+
+    Whether a write that failed got through is not known: it counts, unless the account was seen to be active.
+    """
+    written = [each for each in results if each.result != "rejected" and each.detail != LEFT_ACTIVE]
+    _write_down(run, approval, earlier | {str(result.account_id) for result in written})
+
+
+def _write_down(run: Run, approval: StageOutput[ApproveFacts], accounts: frozenset[str]) -> None:
+    run.state.save_departures(
+        Departures(
+            run_id=run.run_id,
+            plan=approval.facts.plan.sha256,
+            at=datetime.now(UTC),
+            approved=approval.facts.asked,
+            accounts=tuple(sorted(accounts)),
+        )
+    )

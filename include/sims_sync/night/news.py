@@ -1,0 +1,119 @@
+"""What the data team is mailed of a run: one mail for each event, never the same one night after night.
+
+`report` ends every run, so it tells most: it knows what failed and what was written. What it cannot tell (its own
+failure, and that of a run which was stopped as a whole) whoever runs the stages has told here. A failure is told once
+for as long as it is the same one (:attr:`Failure.words`), then by the daily digest. Dry runs and superseded runs are
+nobody's emergency: they neither fail a school nor heal it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sims_sync.config import School
+from sims_sync.mails import messages
+from sims_sync.mails.failure import Failure
+from sims_sync.mails.post import Post
+from sims_sync.runs.documents import Report
+from sims_sync.runs.notices import FailureNotice, Notices
+from sims_sync.runs.reading import RunReader
+from sims_sync.store.folder import Folder
+
+if TYPE_CHECKING:
+    from sims_sync.night.reporting import Reported
+    from sims_sync.night.run import Run
+
+_WRITTEN = ("created", "updated", "disabled")
+
+
+def after_report(run: Run, reported: Reported, post: Post) -> None:
+    """Tell what the run's report says, if it is news."""
+    report = reported.report
+    if run.parameters.dry_run or report.outcome == "superseded":
+        return
+    if reported.failure is not None:
+        # The counts of a run that was not approved are those of its plan: nothing was written.
+        written = 0 if report.outcome == "held" else sum(report.counts[name] for name in _WRITTEN)
+        tell_failure(run.school, run.state.folder, reported.failure, written, post)
+    elif run.parameters.only_person_ids is None:
+        _tell_recovery(run, report, post)
+        _tell_records(run, report, post)
+
+
+def tell_failure(school: School, state: Folder, failure: Failure, written: int | None, post: Post) -> None:
+    """Tell of a failure, unless it was told before; keep it for the digest.
+
+    :param state: the school's state.
+    :param written: accounts written until then; none where nobody can tell.
+    """
+    before = Notices.of(state)
+    first = _failing(before)
+    if first is not None:
+        failure = replace(failure, since=first.since)
+    told = before.told
+    if told != failure.words:
+        mail = messages.run_failed(school, failure, written, post.places(school, failure.run_id))
+        told = failure.words if post.send(school, mail) else ""
+    before.model_copy(update={"failing": FailureNotice(**asdict(failure)), "told": told}).save(state)
+
+
+def tell_unreported(
+    school: School, state: Folder, run: RunReader, failure: Failure, began: datetime | None, post: Post
+) -> None:
+    """Tell of a run that failed without a report of its own.
+
+    :param run: what it has left.
+    :param began: when this try of the run began.
+    """
+    if run.reported_since(began):
+        return  # `report` has told it
+    told = failing(state)
+    if told is None or (told.run_id, told.stage) != (failure.run_id, "report"):
+        tell_failure(school, state, failure, None, post)
+
+
+def tell_late(school: School, run_id: str, run: RunReader, after: timedelta, post: Post) -> None:
+    """Tell that a run has not ended in its time, but where it waits for an answer: that was mailed when it was asked.
+
+    :param run: what it has left.
+    :param after: how long after it was due.
+    """
+    if not run.waits_for_approval():
+        post.send(school, messages.run_late(school, run_id, after, run.at_work(), post.places(school, run_id)))
+
+
+def failing(state: Folder) -> Failure | None:
+    """How a school fails, if it does."""
+    return _failing(Notices.of(state))
+
+
+def _tell_recovery(run: Run, report: Report, post: Post) -> None:
+    before = Notices.of(run.state.folder)
+    failure = _failing(before)
+    if failure is None:
+        return
+    before.model_copy(update={"failing": None, "told": ""}).save(run.state.folder)
+    if before.told:
+        places = post.places(run.school, run.run_id)
+        post.send(run.school, messages.works_again(run.school, failure, report.counts, places))
+
+
+def _tell_records(run: Run, report: Report, post: Post) -> None:
+    before = Notices.of(run.state.folder)
+    now = sorted(
+        {
+            f"{entry.school_identifier if entry.person_id is None else entry.person_id}:{entry.code}"
+            for entry in (*report.errors, *report.warnings)
+        }
+    )
+    if now == list(before.records or ()):
+        return
+    places = post.places(run.school, run.run_id)
+    if post.send(run.school, messages.records_changed(run.school, before.records or (), now, places)):
+        before.model_copy(update={"records": tuple(now)}).save(run.state.folder)  # else the next night tells of both
+
+
+def _failing(notices: Notices) -> Failure | None:
+    return None if notices.failing is None else Failure(**notices.failing.model_dump())

@@ -1,0 +1,53 @@
+"""The parameters of a run, read and checked (SPEC section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sims_sync.config import School
+from sims_sync.errors import PermanentFault
+from sims_sync.model.person import KeyForm
+
+
+@dataclass(frozen=True)
+class RunParameters:
+    """The parameters of one run.
+
+    :param only_person_ids: these students alone; none for all.
+    :param allow_older: whether an older roll than one that was applied may be written.
+    """
+
+    dry_run: bool
+    effective_date: date
+    only_person_ids: frozenset[str] | None
+    allow_older: bool
+
+
+def read_parameters(params: Mapping[str, Any], school: School, run_date: datetime, key: KeyForm) -> RunParameters:
+    """Read the parameters of a run.
+
+    :param params: the run's ``params``.
+    :param run_date: the run's own date (its logical date, or when it was due).
+    :param key: what the keys of the school's people look like.
+    :raises PermanentFault: the effective date is after today, and it is no dry run.
+    """
+    zone = ZoneInfo(school.timezone)
+    given = params.get("effective_date")
+    effective_date = date.fromisoformat(given) if given else run_date.astimezone(zone).date()
+    today = datetime.now(UTC).astimezone(zone).date()
+    if effective_date > today and not params.get("dry_run"):
+        raise PermanentFault(
+            f"The effective date {effective_date} is after today, {today}.",
+            advice="Trigger the run again with `dry_run`, or with an earlier date.",
+        )
+    only = params.get("only_person_ids")
+    return RunParameters(
+        dry_run=bool(params.get("dry_run")),
+        effective_date=effective_date,
+        only_person_ids=frozenset(person for each in only if (person := key.key(each))) if only else None,
+        allow_older=bool(params.get("allow_older")),
+    )

@@ -1,0 +1,225 @@
+"""From the source to a plan: the stages ``extract``, ``validate``, ``transform`` and ``plan``, which write to no
+directory."""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from sims_sync.changes.guards import measure, reasons_to_hold, rejected_records
+from sims_sync.changes.plan import Plan, Rules, make_plan
+from sims_sync.directory.discovery import Capabilities, discover
+from sims_sync.directory.present import account_table
+from sims_sync.directory.scim_client import Directory
+from sims_sync.directory.session import Endpoint
+from sims_sync.night.run import Run, Skipped
+from sims_sync.runs.documents import (
+    ExtractFacts,
+    MeasuredLimit,
+    PlanFacts,
+    Reference,
+    RollVersion,
+    TransformFacts,
+    ValidateFacts,
+)
+from sims_sync.runs.mark import Mark
+from sims_sync.runs.reading import StageOutput
+from sims_sync.sources import source as sources
+from sims_sync.store.lease import hold_lease
+from sims_sync.students.identity import match_genders
+from sims_sync.students.validation import validate as validate_tables
+from sims_sync.students.wanted import accounts_as_they_should_be
+
+
+def extract(run: Run) -> Reference:
+    """Fetch the roll, with no other call to this school's source at the same time.
+
+    :raises Skipped: the school has no platform module enabled.
+    """
+    school = run.school
+    if not school.synchronised:
+        raise Skipped(f"{school.name} has no platform module enabled (`modules` is empty).")
+    effective_date = run.parameters.effective_date
+    with hold_lease(run.state.folder, "sims", f"{run.run_id} (extract)"):
+        extracted_at = datetime.now(UTC)
+        extracted = sources.extract(run.source, effective_date)
+    raw = {f"{name}.xml.gz": gzip.compress(content, 6, mtime=0) for name, content in extracted.documents.items()}
+    return run.files.save(
+        ExtractFacts(effective_date=effective_date, extracted_at=extracted_at),
+        {**raw, **extracted.tables},
+        counts={name: len(table) for name, table in extracted.tables.items()},
+    )
+
+
+def validate(run: Run, extracted: Reference | None) -> Reference:
+    """Tell the records that can be imported from those that cannot."""
+    source = run.files.open(ExtractFacts, extracted)
+    validation = validate_tables(_tables(run, source), only_person_ids=run.parameters.only_person_ids)
+    codes = Counter(map(str, validation.findings["code"]))
+    return run.files.save(
+        ValidateFacts(**source.facts.model_dump(), no_leaver_check=_no_leaver_check(run, codes)),
+        {
+            "students": validation.students,
+            "roll": validation.roll,
+            "roll_emails": validation.roll_emails,
+            "findings": validation.findings,
+        },
+        counts={"extracted": len(validation.roll), "accepted": len(validation.students), **codes},
+    )
+
+
+def transform(run: Run, validated: Reference | None) -> Reference:
+    """Make the accounts as they should be, as far as the source tells."""
+    validation = run.files.open(ValidateFacts, validated)
+    transformation = accounts_as_they_should_be(
+        validation.table("students"),
+        _tables(run, run.files.open(ExtractFacts)),
+        effective_date=validation.facts.effective_date,
+        username_policy=run.school.username,
+        attributes=run.attributes,
+        unknown=run.source.cannot_know,
+    )
+    return run.files.save(
+        TransformFacts(**validation.facts.model_dump()),
+        {
+            "accounts": transformation.accounts,
+            "choices": transformation.choices,
+            "findings": transformation.findings,
+        },
+        counts={"accounts": len(transformation.accounts), "warnings": len(transformation.findings)},
+    )
+
+
+def plan(run: Run, transformed: Reference | None) -> Reference:
+    """Plan every change, and measure the plan against the school's limits.
+
+    What the directory offers is discovered here, once in a run, and saved with the plan.
+    """
+    source = run.files.open(TransformFacts, transformed)
+    validation = run.files.open(ValidateFacts)
+    endpoint = run.open_directory()
+    run.state.check_claim(endpoint.base_url)
+    capabilities = discover(endpoint)
+    if not run.parameters.dry_run:
+        run.state.claim(endpoint.base_url)
+    directory = run.directory(endpoint, capabilities)
+    accounts = _accounts(run, directory)
+    wanted, unmatched = match_genders(source.table("accounts"), capabilities.genders or run.school.genders)
+    planned = make_plan(
+        wanted,
+        accounts,
+        validation.table("roll"),
+        validation.table("roll_emails"),
+        rules(run, directory, source.facts),
+    ).warned(unmatched, "gender_unknown")
+    mark = run.state.mark()
+    rejected_now = rejected_records(pd.concat([validation.table("findings"), planned.findings], ignore_index=True))
+    measures = measure(
+        planned,
+        accounts,
+        dict(run.school.limits),
+        extracted=validation.counts["extracted"],
+        rejected_now=rejected_now,
+        rejected_before=mark.rejected if mark else {},
+        disabled_recently=_disabled_recently(run),
+        attributes=run.attributes,
+    )
+    facts = PlanFacts(
+        **source.facts.model_dump(),
+        directory=endpoint.base_url,
+        knows_extension=capabilities.knows_extension,
+        limits=tuple(MeasuredLimit(**each.as_document()) for each in measures),
+        reasons=(*_lost_mark(run, mark, accounts), *reasons_to_hold(planned, measures)),
+        superseded=superseded(run, mark, source.facts),
+        mark_seen=mark is not None,
+        rejected=rejected_now,
+    )
+    return run.files.save(
+        facts,
+        {
+            "plan": planned.as_document(),
+            "findings": planned.findings,
+            "accounts": wanted,
+            "capabilities": capabilities.model_dump(mode="json"),
+        },
+        counts=planned.counts,
+    )
+
+
+def discovered(plan: StageOutput[PlanFacts] | None, endpoint: Endpoint) -> Capabilities:
+    """What the directory offers: as `plan` discovered it, or asked anew where no plan was made (or by an earlier
+    version).
+
+    :raises SyncError: it cannot be asked.
+    """
+    if plan is None or "capabilities.json" not in plan.files:
+        return discover(endpoint)
+    return Capabilities.model_validate(plan.document("capabilities"))
+
+
+def superseded(run: Run, mark: Mark | None, own: RollVersion) -> str | None:
+    """Why the run must not write, if a newer roll was applied (SPEC section 7)."""
+    if mark is None or run.parameters.allow_older or not mark.is_newer_than(own):
+        return None
+    return (
+        f"superseded: this run has {own.words}; the run {mark.run_id} began to apply a newer one ({mark.words}). "
+        "Nothing to do; `allow_older` would apply the older roll all the same."
+    )
+
+
+def rules(run: Run, directory: Directory, facts: ValidateFacts) -> Rules:
+    """What the planning needs to know beside the tables."""
+    return Rules(
+        directory.mapping,
+        disable_unlinked=run.school.disable_unlinked,
+        ignored_roles=run.school.ignored_roles,
+        no_leaver_check=facts.no_leaver_check,
+    )
+
+
+def open_plan(run: Run, planned: Reference) -> tuple[Plan, StageOutput[PlanFacts]]:
+    """The plan that a reference names, and nothing else.
+
+    :raises PermanentFault: the file is gone, or is not the one that `plan` wrote.
+    """
+    source = run.files.open(PlanFacts, planned)
+    return Plan.from_document(source.document("plan"), source.table("findings")), source
+
+
+def _tables(run: Run, extracted: StageOutput[ExtractFacts]) -> dict[str, pd.DataFrame]:
+    return sources.owed({name: extracted.table(name) for name in sources.TABLES}, run.source.key)
+
+
+def _no_leaver_check(run: Run, codes: dict[str, int]) -> str | None:
+    """Why nobody is disabled in this run, if so."""
+    if run.parameters.only_person_ids is not None:
+        return "the run is for some Person IDs only."
+    if codes.get("no_person_id"):
+        return f"{codes['no_person_id']} student(s) came without a valid Person ID: nobody can tell who they are."
+    return None
+
+
+def _accounts(run: Run, directory: Directory) -> pd.DataFrame:
+    accounts = account_table(directory.list_accounts(), directory.mapping)
+    if not directory.mapping.keeps_marks:
+        accounts["disabled_by_sync"] = accounts["account_id"].isin(run.state.disabled_accounts())
+    return accounts
+
+
+def _disabled_recently(run: Run) -> set[str]:
+    departures = run.state.departures(datetime.now(UTC))
+    return {account for each in departures if not each.approved for account in each.accounts}
+
+
+def _lost_mark(run: Run, mark: Mark | None, accounts: pd.DataFrame) -> list[str]:
+    """A school with earlier runs whose mark is gone is held (SPEC section 7)."""
+    if mark is not None or not (accounts["disabled_by_sync"].any() or run.state.has_applied()):
+        return []
+    return [
+        "The school's mark is gone (state/mark.json in its folder of the store), though earlier runs wrote to this "
+        "directory: nobody can tell whether a newer roll was applied. Restore state/ from a backup and clear `plan`; "
+        "or approve, if this roll is the newest."
+    ]

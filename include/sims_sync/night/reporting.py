@@ -1,0 +1,163 @@
+"""The stage ``report``: what happened, gathered from whatever the other stages left (SPEC sections 5 and 11)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import pandas as pd
+
+from sims_sync.errors import SyncError
+from sims_sync.mails.failure import Failure
+from sims_sync.night.planning import discovered
+from sims_sync.night.run import Run, Skipped
+from sims_sync.runs.documents import (
+    NOTHING_WRITTEN,
+    STAGES,
+    ApproveFacts,
+    LoadFacts,
+    Outcome,
+    PlanFacts,
+    Report,
+    ValidateFacts,
+)
+from sims_sync.runs.reading import RunReader, StageOutput
+from sims_sync.runs.report import (
+    ReportHead,
+    build_report,
+    count,
+    errors_csv,
+    failing_since,
+    sync_report,
+)
+
+log = logging.getLogger(__name__)
+
+_FAILED = frozenset({"failed", "upstream_failed"})
+_STOPPED = "the task was stopped or marked failed"
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What was reported of a run.
+
+    :param place: where the report lies.
+    :param failure: how the run failed, if it did.
+    :param is_whole_sync: whether the directory agrees with the whole roll now: all of it was applied.
+    """
+
+    report: Report
+    place: str
+    failure: Failure | None
+    is_whole_sync: bool
+
+
+def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Reported:
+    """Write ``report.json`` and ``errors.csv``, and send the report to a directory that takes it.
+
+    :param states: how the other stages ended, by name: ``success``, ``failed``, ``upstream_failed`` or ``skipped``.
+    :param started_at: when the run began.
+    :raises Skipped: the school is not synchronised.
+    """
+    left = run.files.read()
+    if states.get("extract") == "skipped":
+        ended = left.ended("extract")
+        raise Skipped(ended.reason if ended else "The school was skipped.")
+    broken = next((stage for stage in STAGES if states.get(stage) in _FAILED), None)
+    outcome, reason = _outcome(run, left, broken)
+    findings, plan = left.findings(), left.output(PlanFacts)
+    since, solved = run.state.failing_since(), dict[str, date]()
+    if plan is not None:
+        before, since = since, failing_since(findings, since, run.parameters.effective_date)
+        if outcome in ("success", "failed") and run.parameters.only_person_ids is None:
+            run.state.save_failing_since(since)
+            solved = {key: date for key, date in before.items() if key not in since}
+    head = ReportHead(
+        school=run.school.id,
+        run_id=run.run_id,
+        effective_date=run.parameters.effective_date,
+        outcome=outcome,
+        reason=reason,
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+    )
+    report = build_report(head, _counts(left, outcome, findings), findings, since, solved, _notes(left))
+    place = run.files.save_report(report, errors_csv(report))
+    log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in report.counts.items()))
+    if outcome != "dry_run":
+        _send(run, report, plan)
+    return Reported(
+        report,
+        place,
+        failure=None if broken is None else _failure(run, left, broken),
+        is_whole_sync=outcome == "success" and run.parameters.only_person_ids is None,
+    )
+
+
+def _counts(left: RunReader, outcome: Outcome, findings: pd.DataFrame) -> dict[str, int]:
+    validated, plan = left.output(ValidateFacts), left.output(PlanFacts)
+    return count(
+        extracted=validated.counts["extracted"] if validated else 0,
+        accepted=validated.counts["accepted"] if validated else 0,
+        findings=findings,
+        planned=plan.counts if plan else None,
+        results=None if outcome in NOTHING_WRITTEN and left.output(LoadFacts) is None else _results(left),
+    )
+
+
+def _outcome(run: Run, left: RunReader, broken: str | None) -> tuple[Outcome, str]:
+    """The outcome, and why, from how the other tasks ended.
+
+    :param broken: the first that failed, if one did.
+    """
+    if broken is not None:
+        ended = left.ended(broken)
+        held = ended is not None and ended.how == "held"
+        return ("held" if held else "failed"), f"{broken}: {ended.reason if ended else _STOPPED}"
+    if run.parameters.dry_run:
+        return "dry_run", "nothing was written"
+    ended = left.ended("load") or left.ended("disable_leavers")
+    if ended is None:
+        return "success", ""
+    return ("superseded" if ended.how == "superseded" else "success"), ended.reason
+
+
+def _failure(run: Run, left: RunReader, broken: str) -> Failure:
+    fault = left.ended(broken)
+    told = (fault.kind, fault.message, fault.advice) if fault and fault.kind else ("", f"{_STOPPED.capitalize()}.", "")
+    return Failure(datetime.now(UTC), run.run_id, broken, *told)
+
+
+def _notes(left: RunReader) -> list[str]:
+    """What a reader must know of the whole run, once."""
+    plan, approval = left.output(PlanFacts), left.output(ApproveFacts)
+    if plan is None:
+        return []
+    notes = [f"The plan is over a limit: {reason}" for reason in plan.facts.reasons]
+    if plan.facts.superseded:
+        notes.append(plan.facts.superseded)
+    if approval and approval.facts.asked:
+        notes.append(f"The plan was held, and approved by {approval.facts.approved_by}.")
+    if not plan.facts.knows_extension:
+        notes.append(
+            "The directory does not know the student extension: admission number, date of birth, free school meals, "
+            "gender, email preference and SEN information are not written."
+        )
+    return notes
+
+
+def _results(left: RunReader) -> pd.DataFrame:
+    return pd.DataFrame([each.model_dump() for each in left.results()], columns=["kind", "result"])
+
+
+def _send(run: Run, report: Report, plan: StageOutput[PlanFacts] | None) -> None:
+    """Send the report to a directory that takes it; its failure fails nothing (SPEC section 5)."""
+    try:
+        endpoint = run.open_directory()
+        directory = run.directory(endpoint, discovered(plan, endpoint))
+        if directory.capabilities.sync_reports:
+            directory.send_report(sync_report(report))
+    except SyncError as fault:
+        log.warning("The report was not sent to the directory: %s", fault)

@@ -1,0 +1,97 @@
+"""What every stage of a run starts from, and what becomes of the faults that leave it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sims_sync.config import School
+from sims_sync.directory.discovery import Capabilities
+from sims_sync.directory.mapping import AccountMapping
+from sims_sync.directory.scim_client import Directory
+from sims_sync.directory.session import Endpoint
+from sims_sync.errors import NotApproved, SyncError
+from sims_sync.model.attributes import ATTRIBUTES, Attribute
+from sims_sync.night.parameters import RunParameters
+from sims_sync.runs.files import RunFiles
+from sims_sync.runs.state import SchoolState
+from sims_sync.sources.source import Source
+
+
+class Skipped(Exception):
+    """A stage has nothing to do; the text says why, for the report."""
+
+
+class Superseded(Skipped):
+    """The run has an older roll than one that was applied: it writes nothing."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one school.
+
+    :param source: where the roll comes from; nothing is opened before it is asked for the roll.
+    :param open_directory: opens the school's directory; nothing is asked of it yet.
+    :param attributes: those of an account that are read and written.
+    """
+
+    school: School
+    run_id: str
+    parameters: RunParameters
+    files: RunFiles
+    state: SchoolState
+    source: Source
+    open_directory: Callable[[], Endpoint]
+    attributes: tuple[Attribute, ...] = ATTRIBUTES
+
+    def mapping(self, capabilities: Capabilities) -> AccountMapping:
+        """Where a person's values stand in the accounts of a directory that offers this."""
+        return AccountMapping(self.attributes, self.source.key, extension=capabilities.knows_extension)
+
+    def directory(self, endpoint: Endpoint, capabilities: Capabilities) -> Directory:
+        """The client of a directory that offers this."""
+        return Directory(endpoint, capabilities, self.mapping(capabilities))
+
+
+@contextmanager
+def recorded(
+    files: RunFiles, stage: str, *, passes: type[Exception] | tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Begin a stage, and keep for the report how it ends, if not well.
+
+    The message of a :class:`SyncError` is kept. Any other exception is a defect of ours whose text may hold a value of
+    a person: only its type and place go on.
+
+    :param passes: exceptions of who runs the stage, which are not its end.
+    :raises SyncError: :raises Skipped: as it ended.
+    """
+    files.begin(stage)
+    try:
+        yield
+    except SyncError as fault:
+        files.record_failure(stage, fault, held=isinstance(fault, NotApproved))
+        raise
+    except Skipped as skipped:
+        files.record_skip(stage, str(skipped), superseded=isinstance(skipped, Superseded))
+        raise
+    except passes:
+        raise
+    except Exception as error:
+        defect = _without_values(error)
+        files.record_failure(stage, defect)
+        raise defect from None
+
+
+def _without_values(error: Exception) -> SyncError:
+    frames = [
+        f"{frame.filename.rpartition('sims_sync/')[2]}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "sims_sync" in frame.filename
+    ]
+    return SyncError(
+        f"Unexpected {type(error).__name__} at {' > '.join(frames[1:]) or 'an unknown place'} "
+        "(its message is withheld, as it may hold personal data).",
+        advice="This is a defect: report it with these places.",
+    )

@@ -1,0 +1,298 @@
+"""The documents of a run, as its files hold them: what stages tell, how they ended, plan, results, report.
+
+A field is called as the key in the file is, but where a key's name misleads (``held``). Keys that another version wrote
+and this one does not know are passed over; what a later stage, a mail or a page needs must be there.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from sims_sync.model.person import from_document, in_document
+from sims_sync.store.content import as_json
+
+STAGES = ("extract", "validate", "transform", "plan", "approve", "load", "disable_leavers", "report")
+"""The stages in their order; each is a task of the DAG."""
+
+Moment = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str, when_used="json")]
+"""A point in time, with its zone."""
+
+PersonId = Annotated[str, BeforeValidator(from_document), PlainSerializer(in_document, when_used="json")]
+"""The key of a person, in JSON a number where it is one."""
+
+Outcome = Literal["success", "failed", "held", "superseded", "dry_run"]
+"""How a run ended."""
+
+NOTHING_WRITTEN: frozenset[Outcome] = frozenset({"held", "superseded", "dry_run"})
+"""Outcomes of runs that write nothing by design (but a run may be superseded half way): their counts are the plan's."""
+
+Kind = Literal["create", "update", "enable", "disable", "unlink_role"]
+"""What a plan does to an account."""
+
+
+class Document(BaseModel):
+    """What one JSON file holds, or a part of it. A value of another type than the field's is refused."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, populate_by_name=True)
+
+    def as_json(self) -> bytes:
+        """The content of its file."""
+        return as_json(self.model_dump(mode="json", by_alias=True))
+
+
+class Reference(Document):
+    """What one task tells the next, and all that ever passes through XCom: never a value of a person.
+
+    :param manifest: where the stage's manifest lies. :param sha256: its hash.
+    """
+
+    stage: str
+    manifest: str
+    sha256: str
+    counts: dict[str, int]
+
+
+class RollVersion(Document):
+    """Which roll a run has: that of an effective date, as SIMS had it at some time."""
+
+    effective_date: date
+    extracted_at: Moment
+
+    @property
+    def words(self) -> str:
+        return f"the roll of {self.effective_date}, extracted at {self.extracted_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class Facts(Document):
+    """Small facts that a stage tells the later ones; never a value of a person."""
+
+    stage: ClassVar[str]
+
+
+class ExtractFacts(Facts, RollVersion):
+    """Which roll was fetched."""
+
+    stage = "extract"
+
+
+class ValidateFacts(ExtractFacts):
+    """:param no_leaver_check: why nobody is disabled in this run, if so."""
+
+    stage = "validate"
+    no_leaver_check: str | None = None
+
+
+class TransformFacts(ValidateFacts):
+    """As after validation."""
+
+    stage = "transform"
+
+
+class MeasuredLimit(Document):
+    """How near a plan came to a limit.
+
+    :param limit: its key in the configuration.
+    :param count: accounts or records that the limit counts, of ``base``; :param allowed: the largest within it.
+    :param attribute: for ``clear``, the attribute that is lost.
+    """
+
+    limit: str
+    count: int
+    base: int
+    allowed: int
+    attribute: str | None = None
+    exceeded: bool
+
+
+class PlanFacts(TransformFacts):
+    """What was planned, and against what it was measured.
+
+    :param directory: the base URL of the directory that the plan is for.
+    :param reasons: why the plan is held until a person approves it; empty where it is not.
+    :param superseded: why the run must not write, where a newer roll was applied.
+    :param mark_seen: whether the school had a mark then.
+    :param rejected: the records that the run rejects (``changes.guards.Rejected``).
+    """
+
+    stage = "plan"
+    directory: str
+    knows_extension: bool
+    limits: tuple[MeasuredLimit, ...]
+    reasons: tuple[str, ...] = Field(validation_alias="held", serialization_alias="held")
+    superseded: str | None
+    mark_seen: bool
+    rejected: dict[str, int]
+
+
+class ApproveFacts(Facts):
+    """Which plan was let through, and by whom.
+
+    :param asked: whether a person was asked; :param approved_by: their name.
+    """
+
+    stage = "approve"
+    plan: Reference
+    asked: bool = Field(validation_alias="held", serialization_alias="held")
+    approved_by: str | None = None
+
+
+class _WriteFacts(Facts):
+    """What was written: all of it in the results.
+
+    :param approved: what ``approve`` told.
+    :param set_mark: whether the mark was set, as by every run but one of some students alone.
+    """
+
+    approved: Reference
+    set_mark: bool = True
+
+
+class LoadFacts(_WriteFacts):
+    stage = "load"
+
+
+class DisableLeaversFacts(_WriteFacts):
+    stage = "disable_leavers"
+
+
+F = TypeVar("F", bound=Facts)
+
+FACTS: dict[str, type[Facts]] = {
+    each.stage: each
+    for each in (
+        ExtractFacts,
+        ValidateFacts,
+        TransformFacts,
+        PlanFacts,
+        ApproveFacts,
+        LoadFacts,
+        DisableLeaversFacts,
+    )
+}
+"""The facts of each stage that saves an output: all but ``report``."""
+
+
+class Manifest(Document, Generic[F]):
+    """``<stage>.json``: what a stage saved. It is written last, so that a stage that has one has finished.
+
+    :param files: the hash of each file in the stage's folder, by name.
+    """
+
+    stage: str
+    saved_at: Moment
+    counts: dict[str, int]
+    facts: F
+    files: dict[str, str]
+
+
+class Question(Document):
+    """``approve.asked.json``: a person was asked whether a plan is to be written.
+
+    :param plan: the hash of the plan's manifest. :param lapses_at: until when the person may answer.
+    """
+
+    plan: str
+    asked_at: Moment
+    lapses_at: Moment
+
+
+class Ending(Document):
+    """``<stage>.ended.json``: how and why a stage ended without an output.
+
+    :param kind: the type of the fault (``sims_sync.errors``), :param message: what happened, :param advice: what to do;
+        empty where it was no fault.
+    """
+
+    how: Literal["failed", "held", "skipped", "superseded"]
+    reason: str
+    kind: str = ""
+    message: str = ""
+    advice: str = ""
+
+    def as_json(self) -> bytes:
+        return as_json(self.model_dump(exclude_defaults=True))
+
+
+class PlannedChange(Document):
+    """One change of the plan, without its values.
+
+    :param attributes: the names of what is written.
+    """
+
+    kind: Kind
+    person_id: PersonId | None
+    school_identifier: str | None
+    account_id: str | None
+    cause: str
+    attributes: tuple[str, ...]
+
+
+class PlanDocument(Document):
+    """``plan/plan.json``, for those who only look at it (``changes.plan.Plan`` has the values, too)."""
+
+    changes: tuple[PlannedChange, ...]
+    unchanged: tuple[PersonId, ...]
+
+
+class WriteResult(Document):
+    """An entry of ``<stage>/results.json``: what became of one planned change (``changes.apply.Result``)."""
+
+    kind: Kind
+    person_id: PersonId | None
+    school_identifier: str | None
+    account_id: str | None
+    result: Literal["done", "rejected", "failed"]
+    code: str | None = None
+    detail: str | None = None
+
+
+class ReportedWarning(Document):
+    """A record with something to correct.
+
+    :param message: the reason, and :param correct: what to correct, in words for a school office.
+    """
+
+    person_id: PersonId | None
+    school_identifier: str | None
+    stage: str
+    code: str
+    message: str
+    correct: str
+
+
+class ReportedError(ReportedWarning):
+    """A record that was not imported. :param failing_since: the effective date since which it fails so."""
+
+    failing_since: date | None
+
+
+class Solved(Document):
+    """A failure that is no more. :param record: the Person ID, or the admission number where there was none."""
+
+    record: str
+    code: str
+    failing_since: date
+
+
+class Report(Document):
+    """``report.json``: what a run did. Others build on its keys.
+
+    :param reason: why it ended so, in words without a value; empty for a success.
+    :param notes: what a reader must know of the whole run.
+    """
+
+    school: str
+    run_id: str
+    effective_date: date | None
+    outcome: Outcome
+    reason: str
+    notes: tuple[str, ...]
+    counts: dict[str, int]
+    errors: tuple[ReportedError, ...]
+    warnings: tuple[ReportedWarning, ...]
+    solved: tuple[Solved, ...] = ()
+    started_at: Moment
+    finished_at: Moment

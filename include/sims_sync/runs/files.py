@@ -1,0 +1,120 @@
+"""The files between two stages of a run, as its tasks write them.
+
+Each stage saves its outputs in a folder of its own and then a *manifest*, ``<stage>.json``, that names them with their
+hashes. The next stage gets a *reference* (where the manifest lies, its hash, the counts: all that ever passes through
+XCom), and a file that is not what the reference says is refused.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from sims_sync.errors import SyncError
+from sims_sync.runs.documents import STAGES, Ending, F, Manifest, PlanFacts, Question, Reference, Report
+from sims_sync.runs.reading import ERRORS_CSV, QUESTION, REPORT, RunReader, StageOutput, open_output, reference_to
+from sims_sync.store.content import as_json, sha256
+from sims_sync.store.folder import Folder
+
+RAW = ".xml.gz"
+"""How the names of SIMS's own documents end. No stage reads them again; they are not kept for as long as the run."""
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one run of one school."""
+
+    folder: Folder
+
+    def begin(self, stage: str) -> None:
+        """Forget what this stage and those after it left in an earlier try, so that no report mixes two tries."""
+        later = STAGES[STAGES.index(stage) :]
+        for each in later:
+            self.folder.remove(f"{each}.json")
+            self.folder.remove(f"{each}.ended.json")
+        if "approve" in later:
+            self.folder.remove(QUESTION)
+
+    def save(
+        self,
+        facts: F,
+        files: Mapping[str, pd.DataFrame | bytes | Mapping[str, object] | Sequence[object]],
+        *,
+        counts: Mapping[str, int],
+    ) -> Reference:
+        """Save a stage's output; the manifest comes last, so that an unfinished stage has none.
+
+        :param facts: what the stage tells; they say which stage it is.
+        :param files: by name: a table (saved as ``<name>.parquet``), bytes (saved under the name as it is), or JSON
+            (saved as ``<name>.json``).
+        """
+        saved: dict[str, str] = {}
+        for name, value in files.items():
+            file_name, content = _serialised(name, value)
+            (self.folder / facts.stage).write(file_name, content)
+            saved[file_name] = sha256(content)
+        manifest = Manifest(
+            stage=facts.stage, saved_at=datetime.now(UTC), counts=dict(counts), facts=facts, files=saved
+        )
+        content = manifest.as_json()
+        self.folder.write(f"{facts.stage}.json", content)
+        return reference_to(self.folder, content, manifest)
+
+    def open(self, facts: type[F], reference: Reference | None = None) -> StageOutput[F]:
+        """A stage's output (:func:`~sims_sync.runs.reading.open_output`)."""
+        return open_output(self.folder, facts, reference)
+
+    def read(self) -> RunReader:
+        """What the run has left by now."""
+        return RunReader(self.folder)
+
+    def record_failure(self, stage: str, fault: SyncError, *, held: bool = False) -> None:
+        """Keep why a stage failed, for the report; the fault never holds a value of a person.
+
+        :param held: it failed because nobody approved the plan.
+        """
+        self._record(
+            stage,
+            Ending(
+                how="held" if held else "failed",
+                reason=str(fault),
+                kind=type(fault).__name__,
+                message=fault.message,
+                advice=fault.advice,
+            ),
+        )
+
+    def record_skip(self, stage: str, reason: str, *, superseded: bool = False) -> None:
+        """Keep why a stage was skipped, for the report."""
+        self._record(stage, Ending(how="superseded" if superseded else "skipped", reason=reason))
+
+    def record_question(self, plan: StageOutput[PlanFacts], lapses_at: datetime) -> None:
+        """Keep that a person was asked whether a plan is to be written: until then nobody is waited for."""
+        question = Question(plan=plan.reference.sha256, asked_at=datetime.now(UTC), lapses_at=lapses_at)
+        self.folder.write(QUESTION, question.as_json())
+
+    def save_report(self, report: Report, errors_csv: bytes) -> str:
+        """Save the report, and the list for a spreadsheet.
+
+        :returns: where the report lies.
+        """
+        self.folder.write(ERRORS_CSV, errors_csv)
+        self.folder.write(REPORT, report.as_json())
+        return f"{self.folder}/{REPORT}"
+
+    def _record(self, stage: str, ending: Ending) -> None:
+        self.folder.write(f"{stage}.ended.json", ending.as_json())
+
+
+def _serialised(name: str, value: object) -> tuple[str, bytes]:
+    if isinstance(value, pd.DataFrame):
+        buffer = io.BytesIO()
+        value.to_parquet(buffer, index=False)
+        return f"{name}.parquet", buffer.getvalue()
+    if isinstance(value, bytes):
+        return name, value
+    return f"{name}.json", as_json(value)

@@ -1,0 +1,187 @@
+"""The page of a run: where the records went, the plan, and what has to be corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeVar
+
+from sims_sync.config import School
+from sims_sync.model.attributes import ATTRIBUTES, Attribute
+from sims_sync.runs.documents import (
+    NOTHING_WRITTEN,
+    ExtractFacts,
+    Kind,
+    MeasuredLimit,
+    PlanFacts,
+    PlannedChange,
+    Report,
+    ReportedError,
+    ReportedWarning,
+    ValidateFacts,
+    WriteResult,
+)
+from sims_sync.runs.reading import ERRORS_CSV, RunReader, StageOutput, StageState
+from sims_sync.store.folder import Folder
+from sims_sync.store.layout import run_folder
+from sims_sync.ui.airflow_runs import AirflowRun
+from sims_sync.ui.charts import Flow, flow
+from sims_sync.ui.so_far import so_far
+from sims_sync.ui.tables import Table, table
+from sims_sync.ui.words import OUTCOMES, Label
+
+W = TypeVar("W", bound=ReportedWarning)
+
+_UNDER_WAY = {True: Label("Waits for approval", "warn"), False: Label("Under way", "info")}
+_NO_REPORT = Label("No report", "bad")
+
+
+@dataclass(frozen=True)
+class ShownChange:
+    """A planned change, as far as it may be shown: old and new values are not among it.
+
+    :param attributes: the names of what is written; :param hidden: how many of them the user may not see.
+    :param result: what became of it; empty where it was not tried.
+    """
+
+    kind: Kind
+    person_id: str | None
+    school_identifier: str | None
+    account_id: str | None
+    cause: str
+    attributes: Sequence[str]
+    hidden: int
+    result: str
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """What the page shows of a run.
+
+    :param would: nothing of the plan was written, so that the numbers are what it would have done.
+    :param waits: why the plan waits for an answer now; empty where it does not.
+    :param picture: none where nothing was extracted.
+    """
+
+    school: School
+    run_id: str
+    label: Label
+    reason: str
+    notes: Sequence[str]
+    effective_date: date | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    counts: Mapping[str, int]
+    would: bool
+    waits: Sequence[str]
+    stages: Sequence[StageState]
+    limits: Sequence[MeasuredLimit]
+    picture: Flow | None
+    changes: Table[ShownChange] | None
+    errors: Table[ReportedError]
+    warnings: Table[ReportedWarning]
+    has_csv: bool
+
+    @property
+    def duration(self) -> int | None:
+        """Seconds."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds())
+
+
+def run_page(
+    root: Folder, school: School, run: AirflowRun, parameters: Mapping[str, str], *, may_edit: bool
+) -> RunPage | None:
+    """What the page shows; none where the run has no files (any more).
+
+    :param parameters: the request's query. :param may_edit: whether the user may edit the DAG, and so may see that an
+        attribute changes which tells health or poverty.
+    """
+    files = RunReader(run_folder(root, school.id, run.run_id))
+    if files.is_empty:
+        return None
+    report, waits = files.report(), files.waits_for_approval()
+    extracted, validated = files.output(ExtractFacts), files.output(ValidateFacts)
+    known = report or so_far(files)
+    return RunPage(
+        school=school,
+        run_id=run.run_id,
+        label=OUTCOMES[report.outcome] if report else _without_report(run, waits),
+        reason=report.reason if report else "",
+        notes=report.notes if report else (),
+        effective_date=_effective_date(report, extracted),
+        started_at=report.started_at if report else run.started_at,
+        finished_at=report.finished_at if report else None,
+        counts=known.counts,
+        would=report is None or report.outcome in NOTHING_WRITTEN,
+        waits=waits,
+        stages=files.stages(),
+        limits=limits(files.output(PlanFacts)),
+        picture=flow(known.counts, validated.counts["accepted"] if validated else None)
+        if known.counts.get("extracted")
+        else None,
+        changes=_changes(files, parameters, may_edit=may_edit),
+        errors=_findings("errors", known.errors, parameters, "failing_since"),
+        warnings=_findings("warnings", known.warnings, parameters),
+        has_csv=ERRORS_CSV in files.names,
+    )
+
+
+def limits(plan: StageOutput[PlanFacts] | None) -> Sequence[MeasuredLimit]:
+    """How near a plan came to each limit, the nearest first."""
+    return sorted(plan.facts.limits, key=lambda each: -each.count / max(each.allowed, 1)) if plan else ()
+
+
+def _effective_date(report: Report | None, extracted: StageOutput[ExtractFacts] | None) -> date | None:
+    if report is not None and report.effective_date is not None:
+        return report.effective_date
+    return extracted.facts.effective_date if extracted else None
+
+
+def _without_report(run: AirflowRun, waits: Sequence[str]) -> Label:
+    return _UNDER_WAY[bool(waits)] if run.active else _NO_REPORT
+
+
+def _findings(which: str, entries: Sequence[W], parameters: Mapping[str, str], *more: str) -> Table[W]:
+    columns = ("person_id", "school_identifier", "code", *more)
+    return table(which, entries, parameters, filter_by="code", columns=columns)
+
+
+def _changes(files: RunReader, parameters: Mapping[str, str], *, may_edit: bool) -> Table[ShownChange] | None:
+    plan = files.plan()
+    if plan is None:
+        return None
+    results = {_key(result): result.result for result in files.results()}
+    entries = []
+    for change in plan.changes:
+        shown, hidden = visible_attributes(change.attributes, may_edit=may_edit)
+        entries.append(
+            ShownChange(
+                kind=change.kind,
+                person_id=change.person_id,
+                school_identifier=change.school_identifier,
+                account_id=change.account_id,
+                cause=change.cause,
+                attributes=shown,
+                hidden=hidden,
+                result=results.get(_key(change), ""),
+            )
+        )
+    columns = ("kind", "person_id", "school_identifier", "cause", "result")
+    return table("changes", entries, parameters, filter_by="kind", columns=columns)
+
+
+def _key(entry: PlannedChange | WriteResult) -> tuple[Kind, str | int | None]:
+    """What a planned change and what became of it have in common: who, or whose account where that is nobody's."""
+    return entry.kind, entry.account_id if entry.person_id is None else entry.person_id
+
+
+def visible_attributes(
+    written: Sequence[str], *, may_edit: bool, attributes: Sequence[Attribute] = ATTRIBUTES
+) -> tuple[list[str], int]:
+    """The names of written attributes that a user may see, and how many others there are."""
+    special = {attribute.name for attribute in attributes if attribute.special}
+    shown = [name for name in written if may_edit or name not in special]
+    return shown, len(written) - len(shown)

@@ -1,0 +1,123 @@
+"""The page of a school: its history, its configuration, its mark and how near the last run came to its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sims_sync.config import LIMITS, MANUAL, School
+from sims_sync.errors import PermanentFault
+from sims_sync.runs.documents import MeasuredLimit, PlanFacts
+from sims_sync.runs.mark import Mark
+from sims_sync.runs.reading import RunReader
+from sims_sync.runs.state import SchoolState
+from sims_sync.store.folder import Folder
+from sims_sync.store.layout import run_folder
+from sims_sync.ui.charts import HistoryChart, history_chart
+from sims_sync.ui.history import RunSummary
+from sims_sync.ui.run_page import limits
+from sims_sync.ui.schools_page import Line
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One key of the configuration in force. :param own: whether it differs from the default."""
+
+    key: str
+    value: str
+    own: bool
+
+
+@dataclass(frozen=True)
+class SchoolPage:
+    """What the page shows of a school.
+
+    :param trouble: what of its state cannot be read. :param departed: accounts disabled in the last 7 days, and how
+        many of them a person approved.
+    """
+
+    school: School
+    line: Line
+    runs: Sequence[RunSummary]
+    chart: HistoryChart | None
+    settings: Sequence[Setting]
+    own_limits: Sequence[Setting]
+    mark: Mark | None
+    departed: int
+    departed_approved: int
+    trouble: str
+    limits: Sequence[MeasuredLimit]
+    limits_of: RunSummary | None
+
+
+def school_page(root: Folder, school: School, runs: Sequence[RunSummary], line: Line) -> SchoolPage:
+    """What the page shows."""
+    state = SchoolState(root, school.id)
+    trouble, mark, departures = "", None, []
+    try:
+        mark, departures = state.mark(), state.departures(datetime.now(UTC))
+    except PermanentFault as fault:
+        trouble = str(fault)
+    measured, measures = _last_measures(root, school, runs)
+    return SchoolPage(
+        school=school,
+        line=line,
+        runs=runs,
+        chart=history_chart(runs) if runs else None,
+        settings=settings(school),
+        own_limits=_limits(school),
+        mark=mark,
+        departed=sum(len(each.accounts) for each in departures),
+        departed_approved=sum(len(each.accounts) for each in departures if each.approved),
+        trouble=trouble,
+        limits=measures,
+        limits_of=measured,
+    )
+
+
+def settings(school: School) -> list[Setting]:
+    """The configuration in force, key by key; the connections, that follow from the id, among them."""
+    fields = type(school).model_fields
+    values = {
+        name: (getattr(school, name), getattr(school, name) != field.get_default(call_default_factory=True))
+        for name, field in sorted(fields.items(), key=lambda each: each[0].endswith("retention_days"))
+        if name not in ("limits", "schedule")
+    }
+    values["schedule"] = school.cron or MANUAL, school.schedule is not None
+    derived = {"connection of SIMS": school.sims_connection, "connection of the directory": school.directory_connection}
+    return [
+        *(Setting(name, _text(value), own) for name, (value, own) in values.items()),
+        *(Setting(name, value, False) for name, value in derived.items()),
+    ]
+
+
+def _limits(school: School) -> list[Setting]:
+    return [
+        Setting(
+            name,
+            f"above {limit.floor} and above {limit.percent:g} %"
+            + (f", or above {limit.count}" if limit.count is not None else ""),
+            limit != LIMITS[name],
+        )
+        for name, limit in dict(school.limits).items()
+    ]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _last_measures(
+    root: Folder, school: School, runs: Sequence[RunSummary]
+) -> tuple[RunSummary | None, Sequence[MeasuredLimit]]:
+    """The newest of the last runs that measured a plan, and what it measured."""
+    for run in runs[:5]:
+        if measures := limits(RunReader(run_folder(root, school.id, run.run_id)).output(PlanFacts)):
+            return run, measures
+    return None, []

@@ -1,0 +1,154 @@
+"""The page of a student: why there is an account or not, which rows the rules chose, and what the last runs did."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sims_sync.config import School
+from sims_sync.model.attributes import ATTRIBUTES, Attribute
+from sims_sync.model.kinds import is_blank
+from sims_sync.model.person import NUMBER, order
+from sims_sync.runs.documents import PlanFacts, TransformFacts, ValidateFacts
+from sims_sync.runs.reading import RunReader
+from sims_sync.store.folder import Folder
+from sims_sync.store.layout import run_folder
+from sims_sync.ui.fate import Fate, fate_of
+from sims_sync.ui.history import RunSummary
+from sims_sync.ui.words import TRIALS
+
+LOOKED_AT = 10
+"""Runs that are looked at for a student."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a rule took for one attribute.
+
+    :param why: why this row was taken, or why none was.
+    :param value: what was taken; only told to who may edit the DAG. :param withheld: the user may not even see ``why``.
+    """
+
+    attribute: Attribute
+    sims_id: str | None
+    why: str
+    value: str | None
+    withheld: bool
+
+
+@dataclass(frozen=True)
+class StudentPage:
+    """What the page shows of a student.
+
+    :param run: the run that is told about. :param fate: what it did. :param fates: what each of the last runs did.
+    :param choices: empty where the record was not imported.
+    """
+
+    school: School
+    person_id: str
+    school_identifier: str | None
+    run: RunSummary
+    fate: Fate
+    choices: Sequence[Choice]
+    fates: Sequence[tuple[RunSummary, Fate]]
+    may_see_values: bool
+
+
+def find_people(root: Folder, school: School, runs: Sequence[RunSummary], wanted: str) -> list[str]:
+    """The Person IDs that a Person ID or admission number may mean, in the newest run that has a roll."""
+    for run in runs[:LOOKED_AT]:
+        roll = RunReader(run_folder(root, school.id, run.run_id)).table(ValidateFacts, "roll")
+        if roll is None:
+            continue
+        known = roll.dropna(subset="person_id")
+        numbers = known["school_identifier"].fillna("").str.casefold()
+        exact = numbers == wanted.casefold()
+        same = numbers.str.lstrip("0") == wanted.casefold().lstrip("0") if wanted.strip("0") else exact
+        by_number = known[exact] if exact.any() else known[same]
+        by_id = known[known["person_id"] == (NUMBER.key(wanted) or wanted)]
+        if found := sorted({person for each in (by_id, by_number) for person in each["person_id"]}, key=order):
+            return found
+    return []
+
+
+def student_page(
+    root: Folder,
+    school: School,
+    runs: Sequence[RunSummary],
+    person_id: str,
+    *,
+    wanted_run: str | None,
+    may_see_values: bool,
+    attributes: Sequence[Attribute] = ATTRIBUTES,
+) -> StudentPage | None:
+    """What the page shows; none where no run that is kept knows the person.
+
+    :param runs: the newest first. :param wanted_run: the run to tell about; default: the newest that compared the roll.
+    """
+    fates = [(run, fate) for run in runs[:LOOKED_AT] if (fate := fate_of(root, school, run, person_id)) is not None]
+    if not any(fate.known for _, fate in fates):
+        return None
+    run, fate = next(((run, fate) for run, fate in fates if run.run_id == wanted_run), None) or _telling(fates)
+    identifiers = (each.school_identifier for _, each in ((run, fate), *fates))
+    return StudentPage(
+        school=school,
+        person_id=person_id,
+        school_identifier=next((each for each in identifiers if each), None),
+        run=run,
+        fate=fate,
+        choices=_choices(
+            RunReader(run_folder(root, school.id, run.run_id)), person_id, attributes, may_see_values=may_see_values
+        ),
+        fates=fates,
+        may_see_values=may_see_values,
+    )
+
+
+def _telling(fates: Sequence[tuple[RunSummary, Fate]]) -> tuple[RunSummary, Fate]:
+    """The newest run that tells how the person stands: no trial, if another knows the person."""
+    known = [each for each in fates if each[1].known]
+    return next((each for each in known if each[0].outcome not in TRIALS), known[0])
+
+
+def _choices(
+    files: RunReader, person_id: str, attributes: Sequence[Attribute], *, may_see_values: bool
+) -> list[Choice]:
+    accounts = files.table(PlanFacts, "accounts")
+    if accounts is None:  # it was not compared with the directory, or by an earlier version
+        accounts = files.table(TransformFacts, "accounts")
+    choices = files.table(TransformFacts, "choices")
+    if accounts is None or choices is None:
+        return []
+    account = accounts[accounts["person_id"] == person_id]
+    if account.empty:
+        return []
+    row = account.iloc[0].to_dict()
+    chosen = choices[choices["person_id"] == person_id].set_index("attribute").to_dict("index")
+    return [
+        _choice(attribute, row, chosen.get(attribute.column), may_see_values)
+        for attribute in attributes
+        if attribute.column in row
+    ]
+
+
+def _choice(
+    attribute: Attribute,
+    account: Mapping[Hashable, Any],
+    chosen: Mapping[Hashable, Any] | None,
+    may_see_values: bool,
+) -> Choice:
+    value = account[attribute.column]
+    withheld = attribute.special and not may_see_values
+    sims_id = chosen["sims_id"] if chosen and isinstance(chosen["sims_id"], str) else None
+    if withheld:
+        why = ""
+    elif chosen:
+        why = str(chosen["why"])
+    elif attribute.column in account["keep"]:
+        why = "what SIMS holds is invalid or has no match: the account keeps what it has"
+    elif is_blank(value) or value == attribute.kind.nothing:
+        why = "no period covers the effective date" if attribute.special else "nothing in SIMS"
+    else:
+        why = "as in SIMS"
+    return Choice(attribute, sims_id, why, attribute.kind.show(value) if may_see_values else None, withheld)
