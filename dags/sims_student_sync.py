@@ -11,29 +11,28 @@ from datetime import timedelta
 
 import pendulum
 from airflow.sdk import (
-    DAG,
     AsyncCallback,
     CronTriggerTimetable,
     DeadlineAlert,
     DeadlineReference,
     Label,
     TaskGroup,
-    dag,
     get_parsing_context,
 )
 
 from sims_sync.airflow import tasks
 from sims_sync.airflow.alerts import on_report_failure, on_run_failure, run_is_late
 from sims_sync.airflow.assets import directory_alias
+from sims_sync.airflow.school_dag import SchoolDag
 from sims_sync.airflow.settings import DEFAULT_ARGS, RUN_TIMEOUT, dag_doc
 from sims_sync.airflow.trigger_form import trigger_form
 from sims_sync.config import ConfigError, School, load_schools
 
 
-def school_dag(school: School) -> DAG:
+def school_dag(school: School) -> None:
     """The DAG of one school."""
 
-    @dag(
+    with SchoolDag(
         dag_id=school.dag_id,
         dag_display_name=f"{school.name}: SIMS student sync",
         description=f"Students on roll in the SIMS of {school.name} become accounts in its directory.",
@@ -53,8 +52,7 @@ def school_dag(school: School) -> DAG:
         ),
         params=trigger_form(),
         tags=["sims-sync", f"la:{school.la}", *(["no modules"] if not school.synchronised else [])],
-    )
-    def sims_student_sync() -> None:
+    ):
         with TaskGroup("sims", group_display_name="From SIMS", prefix_group_id=False):
             extracted = tasks.extract(school.id)
             validated = tasks.validate(school.id, extracted)
@@ -71,8 +69,6 @@ def school_dag(school: School) -> DAG:
         # A teardown runs whatever happened; without `on_failure_fail_dagrun`, for with it the teardown alone would be
         # the leaf that decides the run's state, and a failed `extract` would leave the run green.
         disabled >> reported.as_teardown()
-
-    return sims_student_sync()
 
 
 with contextlib.suppress(ConfigError):  # sims_student_sync_errors.py raises it

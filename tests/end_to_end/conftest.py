@@ -118,7 +118,6 @@ def dag_night(_airflow_database: None, tmp_path: Path, monkeypatch: pytest.Monke
 
     def night(effective_date: date = TODAY, **parameters: Any) -> Ran:
         dag = DagBag(Path(__file__).parents[2] / "dags").dags[DAG_ID]  # a run's parameters stay in its DAG
-        dag.deadline = None  # Airflow 3.3's dag.test() cannot make one; test_mails_by_the_scheduler.py has it
         run = dag.test(run_conf={"effective_date": effective_date.isoformat(), **parameters})
         folder = store / "green-abbey" / run_name(run.run_id)
         tasks = {instance.task_id: str(instance.state) for instance in run.get_task_instances()}
