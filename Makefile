@@ -9,14 +9,17 @@ MAKEFLAGS += --no-print-directory
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
-# uv is quicker than pip and takes the same pins; UV= does without.
-UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 
 VENV := .venv
 BIN := $(VENV)/bin
+# A virtual environment stays with the Python that it was made with, until a PYTHON of another version is asked for.
+MADE := $(if $(findstring command,$(origin PYTHON)),,$(shell $(BIN)/python -c '' 2>/dev/null && ls $(VENV)/.made-with-* 2>/dev/null))
+MADE := $(or $(MADE),$(VENV)/.made-with-$(shell $(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null))
+INSTALLER := $(VENV)/.requirements-installer.txt
 RUN_PINS := $(VENV)/.requirements.txt
 DEV_PINS := $(VENV)/.requirements-dev.txt
-PIP := $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check
+# Nobody's setting for installs outside of virtual environments may get in.
+PIP := $(BIN)/python -m pip install --no-user --progress-bar off --disable-pip-version-check
 PYTHON_FILES := dags plugins include docker tests
 
 .PHONY: help
@@ -97,7 +100,7 @@ format: $(DEV_PINS) ## lay out the code, and correct what can be corrected safel
 	@$(BIN)/ruff format $(PYTHON_FILES)
 
 # A pin for every Python from 3.11 on and every platform. uv's configuration and find-links of this machine stay out.
-PINS := requirements requirements-server requirements-dev
+PINS := requirements-installer requirements requirements-server requirements-dev
 COMPILE := env -u UV_FIND_LINKS uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
 
@@ -129,25 +132,33 @@ clean: ## remove the virtual environment, the demo's folder and all caches
 	@rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build include/*.egg-info
 	@find $(PYTHON_FILES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(BIN)/python:
+# Made anew, so that neither another Python's packages nor half of an interrupted one stay.
+$(MADE):
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed. There is none on the path: install one, or say where: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c '$(SUITABLE)' || { echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is $$($(PYTHON) --version 2>&1)"; exit 1; }
 	@echo "Making the virtual environment $(VENV) with $$($(PYTHON) --version)"
-	@$(if $(UV),$(UV) venv --quiet --no-config --allow-existing --python "$$(command -v $(PYTHON))" $(VENV),$(PYTHON) -m venv $(VENV))
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
 
 # Each stamp says that what it is named after is installed. The tools' pins hold those of the run time.
-$(RUN_PINS): requirements.txt pyproject.toml | $(BIN)/python
+# The pip that a Python brings installs only the pinned one: before 23.3 it cannot take all the pins with hashes.
+$(INSTALLER): requirements-installer.txt $(MADE)
+	@$(call quietly,$(PIP) --quiet --require-hashes -r requirements-installer.txt)
+	@touch $@
+
+$(RUN_PINS): requirements.txt pyproject.toml $(INSTALLER)
 	@$(call install,requirements.txt)
 	@touch $@
 
-$(DEV_PINS): requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/python
+$(DEV_PINS): requirements.txt requirements-dev.txt pyproject.toml $(INSTALLER)
 	@$(call install,requirements-dev.txt)
 	@touch $(RUN_PINS) $@
 
 define install
-echo "Installing $$(grep -c '^[a-z].*==' $(1)) pinned packages of $(1) with $(if $(UV),uv,pip (about a minute))"; \
-{ $(if $(UV),$(UV) pip install --quiet --no-config --python $(BIN)/python --require-hashes -r $(1), \
-	set -o pipefail; $(PIP) --require-hashes -r $(1) | awk '/^Collecting/ && ++n % 25 == 0 { print "  " n; fflush() }') && \
-$(if $(UV),$(UV) pip install --quiet --no-config --python $(BIN)/python,$(PIP)) --no-deps --no-build-isolation -e . ; \
-} > >(grep '^  [0-9]*$$' || true) 2> $(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
+echo "Installing $$(grep -c '^[a-z].*==' $(1)) pinned packages of $(1) (about a minute)"; set -o pipefail; \
+$(call quietly,$(PIP) --require-hashes -r $(1) | awk '/^(Collecting|Processing)/ && ++n % 25 == 0 { print "  " n; fflush() }' \
+	&& $(PIP) --quiet --no-deps --no-build-isolation -e .)
 endef
+
+# Shows what went wrong only if it did.
+quietly = { $(1) ; } 2> $(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }

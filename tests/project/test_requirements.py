@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parents[2]
 NAMES = ("requirements", "requirements-server", "requirements-dev")
+ALL = (*NAMES, "requirements-installer")
 OWN = {"sims_sync", "sandbox", "tests"}
 
 
@@ -28,7 +29,7 @@ def _pins(name: str) -> list[tuple[Requirement, str]]:
     return [(Requirement(block.partition("\\")[0]), block) for block in blocks]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_the_pins_are_in_date_with_what_they_are_compiled_from(name: str) -> None:
     """The quick look, without the index: ``make requirements-check`` compiles them anew."""
     asked = {canonicalize_name(pin.name) for pin, below in _pins(name) if f"-r {name}.in" in below}
@@ -40,7 +41,7 @@ def test_the_pins_are_in_date_with_what_they_are_compiled_from(name: str) -> Non
                 assert direct.specifier.contains(version), f"{pin} is not {direct}: make requirements"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_every_pin_is_exact_and_has_hashes(name: str) -> None:
     for pin, below in _pins(name):
         assert [specifier.operator for specifier in pin.specifier] == ["=="], pin
