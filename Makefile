@@ -102,7 +102,7 @@ format: $(DEV_PINS) ## lay out the code, and correct what can be corrected safel
 # A pin for every Python from 3.11 on and every platform. uv's configuration and find-links of this machine stay out.
 PINS := requirements-installer requirements requirements-server requirements-dev
 COMPILE := env -u UV_FIND_LINKS uv pip compile --no-config --quiet --universal --python-version 3.11 \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
+	--constraint requirements-constraints.in --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
 
 .PHONY: requirements
 requirements: $(DEV_PINS) ## compile requirements*.in again; pins stay where they can (UPGRADE=1: the newest)
