@@ -30,13 +30,17 @@ help: ## list the targets
 demo: $(RUN_PINS) ## the sync on invented schools, with Airflow's UI, until Ctrl-C (ONCE=1: ends by itself; PORT=, STUDENTS=)
 	@$(BIN)/python -m sandbox.demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(PORT),--port $(PORT)) $(if $(STUDENTS),--students $(STUDENTS))
 
+# Each run has an order of its own; it prints the seed, and `make test ARGS=--randomly-seed=1234` repeats it.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+FAST := -m "not slow and not compose"
+
 .PHONY: test
-test: $(DEV_PINS) ## all tests but the slow ones (ARGS= for pytest: make test ARGS="tests/students -x")
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not compose" $(ARGS)
+test: $(DEV_PINS) ## all tests but the slow ones (ARGS= for pytest: "tests/students -x"; --cov measures coverage)
+	@$(PYTEST) $(FAST) $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV_PINS) ## the slow tests: hostile networks, killed tasks, nights through Airflow's scheduler (ARGS= likewise)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
+	@$(PYTEST) -m slow $(ARGS)
 
 # Whichever of the two is there: Compose v2, or docker-compose 1.29.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
@@ -129,7 +133,7 @@ venv: $(DEV_PINS) ## the virtual environment with all tools, in .venv
 
 .PHONY: clean
 clean: ## remove the virtual environment, the demo's folder and all caches
-	@rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build include/*.egg-info
+	@rm -rf $(VENV) .demo .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis build include/*.egg-info
 	@find $(PYTHON_FILES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made anew, so that neither another Python's packages nor half of an interrupted one stay.

@@ -43,11 +43,12 @@ def stock_server(
     options = ["--bearer-token", token] if token else []
     options += _extended(folder, attributes) if extension else []
     process, url = _started(options, folder / "scim2-server.log")
-    try:
-        yield StockDirectory(url, token, extension)
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
+    with process:
+        try:
+            yield StockDirectory(url, token, extension)
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
 
 
 def _started(options: list[str], log: Path) -> tuple[subprocess.Popen[str], str]:
@@ -64,7 +65,8 @@ def _started(options: list[str], log: Path) -> tuple[subprocess.Popen[str], str]
         line = process.stdout.readline()
         if line.startswith("Serving SCIM on "):
             return process, line.removeprefix("Serving SCIM on ").strip()
-        process.wait(timeout=10)
+        with process:
+            process.wait(timeout=10)
     raise AssertionError(f"scim2-server did not start:\n{log.read_text()}")
 
 

@@ -47,8 +47,9 @@ def test_ci_checks_and_then_tests_with_pytest_last() -> None:
     script = PROJECT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     commands = [line for line in script.read_text().splitlines() if line.startswith("step ")]
-    last = [command.split()[-1] for command in commands]
-    assert last == ["browser", "venv", "check", "compose", "test-slow", "other_pythons", "test"]
+    called = [command.split()[-1].removeprefix("ARGS=") for command in commands]
+    assert called == ["browser", "venv", "check", "compose", "test-slow", "other_pythons", "--cov"]
+    assert commands[-1].endswith("make test ARGS=--cov")
     assert script.read_text().rstrip().endswith(commands[-1])
 
 

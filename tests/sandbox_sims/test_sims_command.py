@@ -38,22 +38,22 @@ def test_a_filled_school_is_served_until_it_is_stopped(
 ) -> None:
     database = tmp_path / "sims.sqlite"
     subprocess.run([*FILL, "--database", str(database), "--estab", "0042"], check=True, capture_output=True)
-    server = serve(database)
-    try:
-        line = server.stdout.readline()
-        assert line.startswith("SIMS broker of Green Abbey School ready at http://127.0.0.1:")
-        broker = SimpleNamespace(url=line.split(" ready at ")[1].split()[0])
-        assert "<Estab>0042</Estab>" in connect(broker, username="u", password="p").GetXmlSchool()
-        second = serve(database, broker.url.split(":")[2].split("/")[0])
-        assert second.wait(30) == 1
-        complaint = second.stderr.read()
-        assert "in use" in complaint
-        assert "--port" in complaint
-        assert "Traceback" not in complaint
-    finally:
-        server.send_signal(stop)
-        server.wait(30)
-    assert "Traceback" not in server.stderr.read()
+    with serve(database) as server:
+        try:
+            line = server.stdout.readline()
+            assert line.startswith("SIMS broker of Green Abbey School ready at http://127.0.0.1:")
+            broker = SimpleNamespace(url=line.split(" ready at ")[1].split()[0])
+            assert "<Estab>0042</Estab>" in connect(broker, username="u", password="p").GetXmlSchool()
+            with serve(database, broker.url.split(":")[2].split("/")[0]) as second:
+                assert second.wait(30) == 1
+                complaint = second.stderr.read()
+            assert "in use" in complaint
+            assert "--port" in complaint
+            assert "Traceback" not in complaint
+        finally:
+            server.send_signal(stop)
+            server.wait(30)
+        assert "Traceback" not in server.stderr.read()
 
 
 def test_a_school_that_is_not_there_is_an_error_that_says_how_to_make_it(tmp_path: Path) -> None:

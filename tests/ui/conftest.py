@@ -33,7 +33,6 @@ def pages(_airflow_database: None, tmp_path_factory: pytest.TempPathFactory) -> 
             "AIRFLOW__CORE__AUTH_MANAGER": "school_users.SchoolUsers",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(":".join(each) for each in ROLES.items()),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-            "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of these tests alone, as long as it has to be: 64 bytes or more",
         }.items():
             patch.setenv(name, value)
         purge_cached_app()

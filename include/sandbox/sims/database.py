@@ -41,7 +41,8 @@ class Database:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self._engine = sa.create_engine(f"sqlite:///{self.path}")
+        # No pool: a school that nobody closes leaves no file open.
+        self._engine = sa.create_engine(f"sqlite:///{self.path}", poolclass=sa.NullPool)
         try:
             METADATA.create_all(self._engine)
         except sa.exc.DatabaseError:
