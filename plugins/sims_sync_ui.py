@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from sims_sync.ui.mounted import PREFIX, student_sync
+from sims_sync.ui import PREFIX
+from sims_sync.ui.mounted import student_sync
 
 
 class StudentSyncPages(AirflowPlugin):

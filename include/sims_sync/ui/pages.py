@@ -14,8 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sims_sync.config import School
-from sims_sync.ui import words
-from sims_sync.ui.mounted import PREFIX
+from sims_sync.ui import PREFIX, words
 
 MISSING = "\N{EN DASH}"
 

@@ -71,7 +71,7 @@ def read(client: SimsClient, operation: Operation) -> pd.DataFrame:
 
 
 def extracted(client: SimsClient) -> Extract:
-    return extract(Sims(client, "823", "4321"), TODAY)
+    return extract(Sims(lambda: client, "823", "4321"), TODAY)
 
 
 def fault_of(client: SimsClient, operation: Operation) -> SyncError:

@@ -31,7 +31,7 @@ def test_all_documents_are_fetched_one_after_the_other_the_school_first(
 ) -> None:
     caplog.set_level(logging.INFO)
     script.send_documents(DOCUMENTS)
-    extracted = extract(Sims(client, "082", "4321"), TODAY)
+    extracted = extract(Sims(lambda: client, "082", "4321"), TODAY)
     assert script.operations == [SCHOOL.name, *(operation.name for operation in OPERATIONS)]
     assert script.most_at_once == 1
     assert {name: document.decode("iso-8859-1") for name, document in extracted.documents.items()} == DOCUMENTS
@@ -44,7 +44,7 @@ def test_all_documents_are_fetched_one_after_the_other_the_school_first(
 
 def test_the_effective_date_goes_with_the_calls_that_take_one(script: Script, client: SimsClient) -> None:
     script.send_documents(DOCUMENTS)
-    extract(Sims(client, "082", "4321"), TODAY)
+    extract(Sims(lambda: client, "082", "4321"), TODAY)
     dated = {
         name for name, request in zip(script.operations, script.requests, strict=True) if b">2026-11-23<" in request
     }
@@ -75,7 +75,7 @@ def test_another_schools_numbers_are_refused_before_any_student_is_read(
     school = DOCUMENTS["GetXmlSchool"].replace(" 082 ", la).replace("4321", estab)
     script.send_documents({**DOCUMENTS, "GetXmlSchool": school})
     with pytest.raises(RollRefused) as caught:
-        extract(Sims(client, "082", "4321"), TODAY)
+        extract(Sims(lambda: client, "082", "4321"), TODAY)
     assert came in str(caught.value)
     assert "082/4321" in str(caught.value)
     assert "sims_green_abbey" in str(caught.value)
@@ -88,14 +88,14 @@ def test_an_answer_that_holds_not_one_school_is_refused_before_any_student_is_re
 ) -> None:
     script.send_documents({**DOCUMENTS, "GetXmlSchool": f"<Schools>{'<School/>' * schools}</Schools>"})
     with pytest.raises(UnexpectedAnswer, match=f"expected one school, and SIMS sent {schools}"):
-        extract(Sims(client, "082", "4321"), TODAY)
+        extract(Sims(lambda: client, "082", "4321"), TODAY)
     assert script.operations == ["GetXmlSchool"]
 
 
 def test_zero_students_are_refused(script: Script, client: SimsClient) -> None:
     script.send_documents({**DOCUMENTS, "GetXmlStudents": f"{PROLOG}<Students><Summary/></Students>"})
     with pytest.raises(RollRefused, match="no student"):
-        extract(Sims(client, "082", "4321"), TODAY)
+        extract(Sims(lambda: client, "082", "4321"), TODAY)
 
 
 @pytest.mark.parametrize("address", ["", "<PersonEmail><EmailAddress> </EmailAddress></PersonEmail>"])
@@ -104,7 +104,7 @@ def test_students_but_not_one_email_address_in_the_whole_document_are_refused(
 ) -> None:
     script.send_documents({**DOCUMENTS, "GetXmlPersonEmails": f"<PersonEmails>{address}</PersonEmails>"})
     with pytest.raises(RollRefused, match="not one email address"):
-        extract(Sims(client, "082", "4321"), TODAY)
+        extract(Sims(lambda: client, "082", "4321"), TODAY)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
@@ -114,4 +114,4 @@ def test_a_truncated_document_in_a_whole_soap_answer_is_refused(
     name = operation.name  # type: ignore[attr-defined]
     script.send_documents({**DOCUMENTS, name: DOCUMENTS[name][:-3]})
     with pytest.raises(UnexpectedAnswer, match=f"{name}: expected a document .* ends early, at byte"):
-        extract(Sims(client, "082", "4321"), TODAY)
+        extract(Sims(lambda: client, "082", "4321"), TODAY)
