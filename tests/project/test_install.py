@@ -59,12 +59,12 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def _make(clone: Path, *arguments: str) -> str:
+def _make(clone: Path, *arguments: str, **settings: str) -> None:
     """``make`` with an empty home and what any machine has on its path; pip's own settings stay."""
     home = clone.parent / "home"
     home.mkdir(exist_ok=True)
     own = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "XDG_", "PIP_CACHE"))}
-    environment = {**own, "HOME": str(home), "PATH": os.defpath, "PIP_NO_COMPILE": "1"}
+    environment = {**own, "HOME": str(home), "PATH": os.defpath, "PIP_NO_COMPILE": "1", **settings}
     made = subprocess.run(
         ["make", *arguments],
         cwd=clone,
@@ -75,7 +75,6 @@ def _make(clone: Path, *arguments: str) -> str:
         text=True,
     )
     assert made.returncode == 0, made.stdout
-    return made.stdout
 
 
 def _inside(clone: Path, *arguments: str) -> str:
@@ -114,3 +113,7 @@ def test_what_an_interrupted_install_left_behind_is_made_anew(clone: Path) -> No
     assert f"pip=={_inside(clone, '-m', 'pip', '--version').split()[1]} " in (
         (clone / "requirements-installer.txt").read_text()
     )
+
+
+def test_a_pip_that_is_set_to_install_for_its_user_installs_into_the_environment(clone: Path) -> None:
+    _make(clone, ".venv/.requirements-installer.txt", PIP_USER="1")
