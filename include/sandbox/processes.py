@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,8 +53,8 @@ class Processes:
 
         :param ends: whether it ends by itself (see :meth:`finish`), or goes on until :meth:`stop`.
         """
-        with self.log(name).open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 # the command is ours
+        with self.log(name).open("ab") as log, _interrupts_wait():
+            self._started[name] = subprocess.Popen(  # noqa: S603 # the command is ours
                 command,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -61,7 +62,6 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._started[name] = process
         if ends:
             self._ending.add(name)
         self._save_record()
@@ -138,6 +138,25 @@ class Processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 times[process.pid] = psutil.Process(process.pid).create_time()
         self._record.write_text(json.dumps(times))
+
+
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait for the end of the block: in the middle of it, nobody would know the new process."""
+    if threading.current_thread() is not threading.main_thread():  # the others are never interrupted
+        yield
+        return
+    came: list[int] = []
+    earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in earlier:
+            signal.signal(number, lambda number, _frame: came.append(number))
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+        for each in came:
+            signal.raise_signal(each)
 
 
 def stop_leftovers(folder: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -96,6 +98,16 @@ def _start_stubborn(processes: Processes) -> list[psutil.Process]:
     processes.wait_until(lambda: "ready" in log.read_text(), "ready", timeout=20)
     (leader,) = (psutil.Process(process.pid) for process in processes._started.values())
     return [leader, *leader.children()]
+
+
+def test_an_interrupt_in_the_middle_of_a_start_leaves_no_process_behind(tmp_path: Path) -> None:
+    for tenths in range(60):
+        interrupt = threading.Timer(tenths / 10_000, signal.pthread_kill, [threading.get_ident(), signal.SIGINT])
+        with contextlib.suppress(KeyboardInterrupt), Processes(tmp_path) as processes:
+            interrupt.start()
+            processes.start("sleeper", ["sleep", "600"], os.environ)
+            time.sleep(10)
+        assert psutil.Process().children() == [], f"interrupted after {tenths / 10} ms"
 
 
 def test_an_earlier_number_that_went_to_another_process_is_left_alone(tmp_path: Path) -> None:
