@@ -13,7 +13,7 @@ from lxml import etree
 from proxy import Reply
 from sandbox.sims import soap
 from sims_calls import Call, Make
-from sims_sync.errors import SyncError, TransientFault, UnexpectedAnswer
+from sims_sync.model.errors import SyncError, TransientFault, UnexpectedAnswer
 
 _ROWS_OF_300_MB = 2400
 _ROW = escape(f"<Other><Notes>{'x' * 2**17}</Notes></Other>\n").encode()

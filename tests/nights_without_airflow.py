@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sims_sync.airflow.connections import directory_endpoint, sims_client
-from sims_sync.errors import SyncError
+from sims_sync.model.errors import SyncError
 from sims_sync.night import approval, planning
 from sims_sync.night.applying import disable_leavers, load
 from sims_sync.night.parameters import read_parameters

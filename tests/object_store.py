@@ -63,7 +63,8 @@ class Objects(MemoryFileSystem):  # type: ignore[misc]
 def object_store(folder: Path, files: AbstractFileSystem | None = None) -> Folder:
     """A folder in a store of this kind, as Airflow reaches it through a connection.
 
-    :param folder: names it. :param files: by default a client of its own, as another machine has.
+    :param folder: names it.
+    :param files: by default a client of its own, as another machine has.
     """
     files = Objects() if files is None else files
     protocol = files.protocol if isinstance(files.protocol, str) else files.protocol[0]

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sims_sync.findings import CODES
+from sims_sync.model.findings import CODES
 
 PLAIN_WIDTH = 120  # columns, where no terminal says how many there are
 LISTED = 12  # rejected records that are listed one by one

@@ -19,7 +19,7 @@ from sims_sync.directory.discovery import discover
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.scim_client import Directory
 from sims_sync.directory.session import Endpoint, scim_adapter
-from sims_sync.errors import CredentialsRefused, TransientFault
+from sims_sync.model.errors import CredentialsRefused, TransientFault
 
 JSON = {"Content-Type": "application/scim+json"}
 

@@ -17,8 +17,8 @@ from sims_sync.changes.plan import Plan
 from sims_sync.config import LIMITS, Limit
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.present import account_table
-from sims_sync.findings import FINDING_COLUMNS
 from sims_sync.model.attributes import EXTENSION
+from sims_sync.model.findings import FINDING_COLUMNS
 
 SIZES = (0, 1, 20, 99, 2000)
 

@@ -16,7 +16,7 @@ from airflow.sdk import DAG
 
 from sims_sync.airflow.retention_task import delete_expired
 from sims_sync.airflow.retries import FaultRetryPolicy
-from sims_sync.errors import PermanentFault, SyncError
+from sims_sync.model.errors import PermanentFault, SyncError
 from sims_sync.store.content import as_json
 from sims_sync.store.layout import run_folder, state_folder
 from sims_sync.store.local import LocalFolder

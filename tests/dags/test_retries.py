@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk import RetryAction, RetryDecision
 
 from sims_sync.airflow.retries import LONGEST_WAIT, FaultRetryPolicy
-from sims_sync.errors import (
+from sims_sync.model.errors import (
     CredentialsRefused,
     PermanentFault,
     PermissionMissing,

@@ -22,8 +22,8 @@ from scripted_directory import (
 from sims_sync.directory.discovery import Capabilities, discover
 from sims_sync.directory.scim_client import Directory
 from sims_sync.directory.writes import AccountChange, Create, Write
-from sims_sync.errors import PermanentFault, PermissionMissing, UnexpectedAnswer
 from sims_sync.model.attributes import EXTENSION
+from sims_sync.model.errors import PermanentFault, PermissionMissing, UnexpectedAnswer
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 BULK = ETAGS.model_copy(update={"bulk": (100, 10**6)})

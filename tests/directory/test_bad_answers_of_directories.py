@@ -24,7 +24,7 @@ from sims_sync.directory.discovery import discover
 from sims_sync.directory.listing import list_accounts
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.writes import AccountChange, Create
-from sims_sync.errors import (
+from sims_sync.model.errors import (
     CredentialsRefused,
     PermanentFault,
     PermissionMissing,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sims_sync.directory.listing import list_accounts
 from sims_sync.directory.mapping import STANDARD
-from sims_sync.errors import TransientFault
+from sims_sync.model.errors import TransientFault
 
 Between = Callable[[list[str]], object]
 

@@ -6,10 +6,10 @@ import inspect
 import re
 from pathlib import Path
 
-from sims_sync import errors
 from sims_sync.airflow.metrics import GAUGES
-from sims_sync.errors import SyncError
 from sims_sync.mails.failure import in_a_few_words
+from sims_sync.model import errors
+from sims_sync.model.errors import SyncError
 from sims_sync.runs.documents import STAGES
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating.md"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sims_sync.findings import CODES
 from sims_sync.model.attributes import ATTRIBUTES
+from sims_sync.model.findings import CODES
 
 PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sims_sync.config import LIMITS, School
-from sims_sync.findings import CODES
+from sims_sync.model.findings import CODES
 from sims_sync.runs.documents import STAGES
 
 PROJECT = Path(__file__).parents[2]

@@ -17,8 +17,8 @@ from invented_facts import EXTRACTED, TRANSFORMED, VALIDATED, planned
 from mail_server import Mailbox, mail_server, parts
 from sims_sync.airflow.alerts import on_report_failure, on_run_failure, run_is_late
 from sims_sync.airflow.smtp import AirflowPost
-from sims_sync.findings import FINDING_COLUMNS
 from sims_sync.mails.failure import Failure
+from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.night.news import after_report
 from sims_sync.night.reporting import Reported
 from sims_sync.night.school import find_school

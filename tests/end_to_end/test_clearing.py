@@ -19,7 +19,7 @@ from proxy import Forward, Proxy, Reply, Request, pass_on, proxy_to
 from sandbox.directory import server as directory_server
 from sandbox.directory.server import Running
 from sandbox.sims.database import Database
-from sims_sync.errors import PermanentFault, TransientFault
+from sims_sync.model.errors import PermanentFault, TransientFault
 from sims_sync.night import planning
 from sims_sync.night.run import Run, Skipped, Superseded
 from sims_sync.runs import files as run_files

@@ -29,7 +29,7 @@ from sandbox.sims.database import Database
 from sandbox.sims.server import Broker
 from sims_calls import VALUES, Call, Trap, put_a_student, spoil, trap
 from sims_sync.airflow import settings
-from sims_sync.errors import SyncError
+from sims_sync.model.errors import SyncError
 from sims_sync.runs.files import RunFiles
 from sims_sync.sources.sims.client import SimsClient
 from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sims_sync import errors
 from sims_sync.config import School
-from sims_sync.errors import SyncError
 from sims_sync.mails import messages as kinds
 from sims_sync.mails.failure import Failure, in_a_few_words
 from sims_sync.mails.mail import Link, Mail, Table
 from sims_sync.mails.messages import Places
+from sims_sync.model import errors
+from sims_sync.model.errors import SyncError
 from sims_sync.runs.documents import STAGES
 
 SCHOOL = School(

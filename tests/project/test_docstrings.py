@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-CHECKED = ("dags", "plugins", "docker", "include/sandbox", "tests")
+CHECKED = ("dags", "plugins", "docker", "include", "tests")
 """The folders that are held to it."""
 
 FIELD = re.compile(r":(?:param|raises|returns|yields|ivar|var|type|rtype)\b[^:`\n]*:(?=\s|$)")

@@ -6,7 +6,11 @@ import ast
 import os
 import re
 import subprocess
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import grimp
 
 PROJECT = Path(__file__).parents[2]
 LARGEST_FILE = 1_000_000  # bytes; the pins with their hashes are the largest
@@ -82,3 +86,14 @@ def test_the_licence_is_apaches_own_text_and_no_more() -> None:
     text = (PROJECT / "LICENSE").read_text()
     assert "Version 2.0, January 2004" in text[:200]
     assert text.endswith("limitations under the License.\n")
+
+
+def test_no_two_modules_of_the_library_share_a_name() -> None:
+    names = Counter(path.stem for path in (PROJECT / "include" / "sims_sync").rglob("*.py"))
+    assert [name for name, times in names.items() if times > 1 and name != "__init__"] == []
+
+
+def test_no_module_of_the_library_imports_itself_by_way_of_others() -> None:
+    library = grimp.build_graph("sims_sync", cache_dir=None)
+    imported = {module: library.find_modules_directly_imported_by(module) for module in library.modules}
+    TopologicalSorter(imported).prepare()  # raises CycleError, which names the modules

@@ -11,7 +11,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from invented_facts import EXTRACTED, TRANSFORMED, VALIDATED, planned
-from sims_sync.errors import PermanentFault, TransientFault
+from sims_sync.model.errors import PermanentFault, TransientFault
 from sims_sync.runs.documents import ExtractFacts, PlanFacts, TransformFacts, ValidateFacts
 from sims_sync.runs.files import RunFiles
 from sims_sync.store.layout import run_folder

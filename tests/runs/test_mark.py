@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from invented_facts import REFERENCE
-from sims_sync.errors import PermanentFault
+from sims_sync.model.errors import PermanentFault
 from sims_sync.runs.documents import LoadFacts, RollVersion
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.mark import Departures, Mark

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from invented_facts import EXTRACTED, REFERENCE, TRANSFORMED, VALIDATED, planned
-from sims_sync.errors import NotApproved, TransientFault
-from sims_sync.findings import FINDING_COLUMNS
+from sims_sync.model.errors import NotApproved, TransientFault
+from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.runs.documents import ApproveFacts, LoadFacts, PlanFacts, ValidateFacts
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.report import ReportHead, build_report

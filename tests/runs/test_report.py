@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sims_sync.findings import CODES, FINDING_COLUMNS
+from sims_sync.model.findings import CODES, FINDING_COLUMNS
 from sims_sync.runs.documents import Solved
 from sims_sync.runs.report import (
     ReportHead,

@@ -11,8 +11,8 @@ import pytest
 from csv_folder import CsvFolder
 from sandbox.directory import server
 from schools_without_airflow import SchoolWithoutAirflow
-from sims_sync.errors import RollRefused
 from sims_sync.model.attributes import EXTENSION
+from sims_sync.model.errors import RollRefused
 from sims_sync.store.opening import open_store
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 9, 14), date(2026, 9, 15), date(2026, 9, 16)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sims_sync.errors import TransientFault
+from sims_sync.model.errors import TransientFault
 from sims_sync.store.folder import Folder
 from sims_sync.store.lease import hold_lease
 from sims_sync.store.local import LocalFolder

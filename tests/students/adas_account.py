@@ -11,8 +11,8 @@ import pandas as pd
 from invented_tables import Row, sims_tables
 
 from sims_sync.changes.on_roll import findings
-from sims_sync.findings import CODES
 from sims_sync.model.attributes import ATTRIBUTES
+from sims_sync.model.findings import CODES
 from sims_sync.students.identity import match_genders
 from sims_sync.students.validation import validate
 from sims_sync.students.wanted import Transformation, accounts_as_they_should_be

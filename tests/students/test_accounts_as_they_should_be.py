@@ -9,7 +9,7 @@ from adas_account import COLUMNS, ada, transform
 from invented_tables import ADA, ADAS_EMAIL, email, of_ada, period
 from pandas.testing import assert_frame_equal
 
-from sims_sync.findings import FINDING_COLUMNS
+from sims_sync.model.findings import FINDING_COLUMNS
 
 
 def test_the_columns_of_an_account_are_those_of_the_directorys_attributes() -> None:

@@ -10,7 +10,7 @@ import pytest
 from invented_tables import ADA, ADAS_EMAIL, COLUMNS, Row, of_ada, sims_tables
 from pandas.testing import assert_frame_equal
 
-from sims_sync.findings import CODES, FINDING_COLUMNS
+from sims_sync.model.findings import CODES, FINDING_COLUMNS
 from sims_sync.students.validation import Validation, validate
 
 

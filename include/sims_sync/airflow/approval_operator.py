@@ -14,7 +14,7 @@ from airflow.sdk.execution_time.comms import CreateHITLDetailPayload
 from sims_sync.airflow.running import running
 from sims_sync.airflow.settings import RUN_TIMEOUT
 from sims_sync.airflow.smtp import AirflowPost
-from sims_sync.errors import PermanentFault
+from sims_sync.model.errors import PermanentFault
 
 if TYPE_CHECKING:
     from sims_sync.night.run import Run

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 
-from sims_sync.errors import PermanentFault
+from sims_sync.model.errors import PermanentFault
 
 if TYPE_CHECKING:
     import requests
@@ -25,7 +25,8 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 def sims_client(connection_id: str, *, called: str = "", **seconds: float) -> SimsClient:
     """The client of a SIMS broker, from a connection: host (the endpoint), login, password.
 
-    :param called: what messages call the connection; default: its id. :param seconds: shorter waits of the client.
+    :param called: what messages call the connection; default: its id.
+    :param seconds: shorter waits of the client.
     :raises PermanentFault: the connection is missing or incomplete.
     """
     from sims_sync.sources.sims.client import SimsClient

@@ -16,7 +16,7 @@ from airflow.sdk import BaseHook
 from sims_sync.airflow.configured import configured_store
 from sims_sync.airflow.connections import address, directory_endpoint, read_connection, sims_client
 from sims_sync.config import ConfigError, School, load_schools
-from sims_sync.errors import SyncError
+from sims_sync.model.errors import SyncError
 
 _CALLED = "that is tested"
 _QUICK = {"connect_seconds": 5.0, "read_seconds": 10.0, "call_seconds": 15.0}

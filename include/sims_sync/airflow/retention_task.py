@@ -9,7 +9,7 @@ from airflow.sdk import get_current_context, task
 
 from sims_sync.airflow.configured import configured_store
 from sims_sync.config import ConfigError, Kept, School, default_retention, load_schools
-from sims_sync.errors import PermanentFault, SyncError
+from sims_sync.model.errors import PermanentFault, SyncError
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,9 @@ def _configured() -> tuple[dict[str, School], Kept | None, list[ConfigError]]:
 
 
 def _check_complete(left: list[str], undecided: list[str], errors: list[ConfigError]) -> None:
-    """:raises SyncError: files are left. :raises PermanentFault: they are, and another try would leave them too."""
+    """:raises SyncError: files are left.
+    :raises PermanentFault: they are, and another try would leave them too.
+    """
     told = []
     if left:
         told.append(

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from sims_sync.errors import PermanentFault, TransientFault
+from sims_sync.model.errors import PermanentFault, TransientFault
 
 LONGEST_WAIT = timedelta(hours=6)
 """A server that asks to wait for longer is not waited for: the night is over by then."""

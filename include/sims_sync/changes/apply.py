@@ -16,7 +16,7 @@ from sims_sync.directory.editing import new_account
 from sims_sync.directory.mapping import AccountMapping, is_active
 from sims_sync.directory.present import account_table
 from sims_sync.directory.writes import AccountChange, Create, Write, Written
-from sims_sync.errors import TransientFault
+from sims_sync.model.errors import TransientFault
 from sims_sync.model.person import in_document
 
 _ROUNDS = 3

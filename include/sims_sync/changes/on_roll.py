@@ -11,8 +11,8 @@ import pandas as pd
 
 from sims_sync.changes.change import Change, Kind
 from sims_sync.changes.differences import all_values, differing_values
-from sims_sync.findings import FINDING_COLUMNS
 from sims_sync.model.attributes import Attribute
+from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.model.person import order
 
 

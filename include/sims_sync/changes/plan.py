@@ -13,7 +13,7 @@ from sims_sync.changes.change import LEAVER_KINDS, Change
 from sims_sync.changes.leavers import plan_leavers
 from sims_sync.changes.on_roll import findings, plan_students
 from sims_sync.directory.mapping import STANDARD, AccountMapping
-from sims_sync.findings import CODES, FINDING_COLUMNS
+from sims_sync.model.findings import CODES, FINDING_COLUMNS
 from sims_sync.model.person import in_document
 
 

@@ -10,8 +10,8 @@ from scim2_models import Resource, ResourceType, Schema, ServiceProviderConfig
 
 from sims_sync.directory.editing import USER_SCHEMA
 from sims_sync.directory.session import Endpoint, document, send
-from sims_sync.errors import PermanentFault, UnexpectedAnswer
 from sims_sync.model.attributes import EXTENSION
+from sims_sync.model.errors import PermanentFault, UnexpectedAnswer
 
 SYNC_REPORT = "urn:sims-sync:scim:schemas:core:1.0:SyncReport"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sims_sync.directory.mapping import ROLES, AccountMapping
-from sims_sync.errors import TransientFault, UnexpectedAnswer
 from sims_sync.model.attributes import STUDENT_ROLE
+from sims_sync.model.errors import TransientFault, UnexpectedAnswer
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,10 @@ def list_accounts(
 def accounts_where(search: Search, condition: str | None, *, sorted_by_id: bool) -> list[dict[str, Any]]:
     """The accounts that a filter names, or everybody's.
 
-    :param condition: the filter, none for everybody. :param sorted_by_id: as for :func:`list_accounts`.
-    :raises TransientFault: likewise. :raises FilterRefused: the server does not take the filter.
+    :param condition: the filter, none for everybody.
+    :param sorted_by_id: as for :func:`list_accounts`.
+    :raises TransientFault: likewise.
+    :raises FilterRefused: the server does not take the filter.
     """
     query: dict[str, Any] = {"count": _PAGE_SIZE}
     if sorted_by_id:
@@ -90,7 +92,10 @@ def _pages(search: Search, query: dict[str, Any]) -> dict[str, dict[str, Any]] |
 
 
 def _page(search: Search, query: dict[str, Any], start: int, totals: set[int]) -> dict[str, dict[str, Any]]:
-    """The accounts of one page by id. :param totals: the server's total goes here."""
+    """The accounts of one page by id.
+
+    :param totals: the server's total goes here.
+    """
     answer = search({**query, "startIndex": start})
     total, resources = answer.get("totalResults"), answer.get("Resources") or []
     if not isinstance(total, int) or not all(isinstance(each, dict) and each.get("id") for each in resources):

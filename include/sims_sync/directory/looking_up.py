@@ -20,7 +20,8 @@ class LookUp:
     What others write after everybody was listed is not seen: an account that is then written is looked at again by its
     version, and one that was removed counts as listed until the next try of the task.
 
-    :param filtered: whether the server filters. :param sorted_by_id: whether it sorts.
+    :param filtered: whether the server filters.
+    :param sorted_by_id: whether it sorts.
     """
 
     def __init__(self, search: Search, *, filtered: bool, sorted_by_id: bool) -> None:

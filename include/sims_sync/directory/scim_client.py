@@ -16,7 +16,7 @@ from sims_sync.directory.looking_up import LookUp
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.session import REFUSED_LOGIN, Endpoint, check_login, document, send
 from sims_sync.directory.writes import Create, Write, Written, failed, outcome, request_for
-from sims_sync.errors import TransientFault
+from sims_sync.model.errors import TransientFault
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,8 @@ class Directory:
     def write(self, writes: Iterable[Write]) -> Iterator[Written]:
         """Write; one result for each, in any order. One that is refused does not stop the others.
 
-        :raises CredentialsRefused: :raises PermissionMissing: nothing more can be written.
+        :raises CredentialsRefused: the login is refused; nothing more can be written.
+        :raises PermissionMissing: the login may not write; nothing more can be written.
         :raises UnexpectedAnswer: what answers is no SCIM server.
         """
         settled: list[Written] = []
@@ -150,7 +151,8 @@ class Directory:
     def _written(self, request: Request, status: int, answer: Any, location: str) -> Written:
         """What an answer to a write means.
 
-        :param answer: the account, or the error. :param location: of a new account that is not in the answer.
+        :param answer: the account, or the error.
+        :param location: of a new account that is not in the answer.
         """
         answer = answer if isinstance(answer, dict) else {}
         if status == requests.codes.not_found and request.account_id is not None:

@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InvalidHeader, MaxRetryError, ResponseError
 from urllib3.util.retry import Retry
 
-from sims_sync.errors import CredentialsRefused, PermissionMissing, TransientFault, UnexpectedAnswer
+from sims_sync.model.errors import CredentialsRefused, PermissionMissing, TransientFault, UnexpectedAnswer
 
 MEDIA_TYPE = "application/scim+json"
 TIMEOUT = (10.0, 60.0)
@@ -133,7 +133,8 @@ def send(
     """Send one request.
 
     :raises TransientFault: no answer, or one for the server's reasons (429, 5xx).
-    :raises CredentialsRefused: 401. :raises PermissionMissing: 403.
+    :raises CredentialsRefused: 401.
+    :raises PermissionMissing: 403.
     :raises UnexpectedAnswer: a write is sent elsewhere (3xx).
     :returns: any other answer; the caller looks at its status.
     """
@@ -173,7 +174,8 @@ def check_login(status: int, method: str, *, connection_name: str) -> None:
     """Whether the login is good for the request.
 
     :param status: of an answer, or of an operation of a bulk answer.
-    :raises CredentialsRefused: 401. :raises PermissionMissing: 403.
+    :raises CredentialsRefused: 401.
+    :raises PermissionMissing: 403.
     """
     if status == requests.codes.unauthorized:
         raise CredentialsRefused(

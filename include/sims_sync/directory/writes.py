@@ -11,7 +11,7 @@ from sims_sync.directory.bulk import Request
 from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.session import scrubbed
-from sims_sync.errors import TransientFault
+from sims_sync.model.errors import TransientFault
 
 
 @dataclass(frozen=True)

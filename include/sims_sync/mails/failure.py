@@ -16,7 +16,7 @@ _BY_KIND = {
     "TransientFault": "{system} could not be used",
     "UnexpectedAnswer": "{system} answered something unexpected",
 }
-"""By the type of the fault (``sims_sync.errors``), where it tells more than the stage."""
+"""By the type of the fault (``sims_sync.model.errors``), where it tells more than the stage."""
 
 _BY_STAGE = {
     "extract": "the roll could not be fetched",
@@ -49,8 +49,11 @@ class Failure:
     """A school that fails.
 
     :param since: when it began to fail, the first of the nights that followed each other.
-    :param run_id: the run that failed last. :param stage: where, or ``run``. :param kind: the type of its fault.
-    :param message: what happened. :param advice: what to do, if the fault knows.
+    :param run_id: the run that failed last.
+    :param stage: where, or ``run``.
+    :param kind: the type of its fault.
+    :param message: what happened.
+    :param advice: what to do, if the fault knows.
     """
 
     since: datetime

@@ -42,7 +42,9 @@ class Mail:
     """What a mail says, all of it free of personal data.
 
     :param subject: short enough for a phone's list: the school, then what happened.
-    :param happened: paragraphs. :param reasons: a list below them. :param to_do: what to do next.
+    :param happened: paragraphs.
+    :param reasons: a list below them.
+    :param to_do: what to do next.
     """
 
     subject: str

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sims_sync.config import School
-from sims_sync.findings import CODES
 from sims_sync.mails.failure import Failure
 from sims_sync.mails.mail import Link, Mail, Table
+from sims_sync.model.findings import CODES
 
 _DIGEST = "While it goes on failing so, only the daily digest says it again; a note follows when it works again."
 _CLEAR = "Put right what the message says, then clear the failed task in Airflow; or wait for the next night."
@@ -57,7 +57,8 @@ def plan_held(
 ) -> Mail:
     """A plan is over a limit and waits for a person.
 
-    :param reasons: each limit exceeded. :param counts: accounts, by what would be done with them in words.
+    :param reasons: each limit exceeded.
+    :param counts: accounts, by what would be done with them in words.
     """
     return Mail(
         subject=f"{school.name}: approve {sum(counts.values()):,} changes?",
@@ -94,7 +95,8 @@ def run_late(school: School, run_id: str, after: timedelta, at_work: str, places
 def works_again(school: School, failure: Failure, counts: Mapping[str, int], places: Places) -> Mail:
     """A school that had failed works again.
 
-    :param failure: how it had failed. :param counts: those of the report of the good run.
+    :param failure: how it had failed.
+    :param counts: those of the report of the good run.
     """
     return Mail(
         subject=f"{school.name}: works again",
@@ -112,7 +114,8 @@ def works_again(school: School, failure: Failure, counts: Mapping[str, int], pla
 def records_changed(school: School, before: Collection[str], now: Collection[str], places: Places) -> Mail:
     """The records to correct in SIMS are others than after the last run.
 
-    :param before: the findings of the last run, and :param now: of this one: ``<Person ID>:<code>`` each.
+    :param before: the findings of the last run.
+    :param now: of this one: ``<Person ID>:<code>`` each.
     """
     new, solved = set(now) - set(before), set(before) - set(now)
     by_code = {name: Counter(map(_code, keys)) for name, keys in (("now", now), ("new", new), ("solved", solved))}

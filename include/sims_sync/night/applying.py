@@ -19,7 +19,7 @@ from sims_sync.changes.apply import (
 from sims_sync.changes.change import Change
 from sims_sync.changes.plan import Plan
 from sims_sync.directory.scim_client import Directory
-from sims_sync.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
+from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
 from sims_sync.night.approval import PLAN_LIFETIME
 from sims_sync.night.planning import discovered, open_plan, rules, superseded
 from sims_sync.night.run import Run, Skipped, Superseded
@@ -185,7 +185,9 @@ def _save(
 
 
 def _check_complete(changes: list[Change], results: list[Result], fault: SyncError | None) -> None:
-    """:raises SyncError: the fault that ended the writing. :raises TransientFault: some writes failed."""
+    """:raises SyncError: the fault that ended the writing.
+    :raises TransientFault: some writes failed.
+    """
     if fault is not None:
         raise fault
     failed = [result for result in results if result.result == "failed"]

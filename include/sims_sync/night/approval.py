@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-from sims_sync.errors import NotApproved
 from sims_sync.mails.messages import plan_held
 from sims_sync.mails.post import Post
+from sims_sync.model.errors import NotApproved
 from sims_sync.night.run import Run
 from sims_sync.runs.documents import ApproveFacts, PlanFacts, Reference
 from sims_sync.runs.reading import StageOutput

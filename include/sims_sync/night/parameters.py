@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sims_sync.config import School
-from sims_sync.errors import PermanentFault
+from sims_sync.model.errors import PermanentFault
 from sims_sync.model.person import KeyForm
 
 

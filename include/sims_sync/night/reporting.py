@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime
 
 import pandas as pd
 
-from sims_sync.errors import SyncError
 from sims_sync.mails.failure import Failure
+from sims_sync.model.errors import SyncError
 from sims_sync.night.planning import discovered
 from sims_sync.night.run import Run, Skipped
 from sims_sync.runs.documents import (

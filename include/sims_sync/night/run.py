@@ -12,8 +12,8 @@ from sims_sync.directory.discovery import Capabilities
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.scim_client import Directory
 from sims_sync.directory.session import Endpoint
-from sims_sync.errors import NotApproved, SyncError
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
+from sims_sync.model.errors import NotApproved, SyncError
 from sims_sync.night.parameters import RunParameters
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.state import SchoolState
@@ -65,7 +65,8 @@ def recorded(
     a person: only its type and place go on.
 
     :param passes: exceptions of who runs the stage, which are not its end.
-    :raises SyncError: :raises Skipped: as it ended.
+    :raises SyncError: it failed.
+    :raises Skipped: it had nothing to do.
     """
     files.begin(stage)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sims_sync.config import ConfigError, School, load_schools
-from sims_sync.errors import PermanentFault
+from sims_sync.model.errors import PermanentFault
 
 
 def find_school(school_id: str) -> School:

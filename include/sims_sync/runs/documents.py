@@ -46,7 +46,8 @@ class Document(BaseModel):
 class Reference(Document):
     """What one task tells the next, and all that ever passes through XCom: never a value of a person.
 
-    :param manifest: where the stage's manifest lies. :param sha256: its hash.
+    :param manifest: where the stage's manifest lies.
+    :param sha256: its hash.
     """
 
     stage: str
@@ -95,7 +96,8 @@ class MeasuredLimit(Document):
     """How near a plan came to a limit.
 
     :param limit: its key in the configuration.
-    :param count: accounts or records that the limit counts, of ``base``; :param allowed: the largest within it.
+    :param count: accounts or records that the limit counts, of ``base``.
+    :param allowed: the largest within it.
     :param attribute: for ``clear``, the attribute that is lost.
     """
 
@@ -130,7 +132,8 @@ class PlanFacts(TransformFacts):
 class ApproveFacts(Facts):
     """Which plan was let through, and by whom.
 
-    :param asked: whether a person was asked; :param approved_by: their name.
+    :param asked: whether a person was asked.
+    :param approved_by: their name.
     """
 
     stage = "approve"
@@ -191,7 +194,8 @@ class Manifest(Document, Generic[F]):
 class Question(Document):
     """``approve.asked.json``: a person was asked whether a plan is to be written.
 
-    :param plan: the hash of the plan's manifest. :param lapses_at: until when the person may answer.
+    :param plan: the hash of the plan's manifest.
+    :param lapses_at: until when the person may answer.
     """
 
     plan: str
@@ -202,8 +206,9 @@ class Question(Document):
 class Ending(Document):
     """``<stage>.ended.json``: how and why a stage ended without an output.
 
-    :param kind: the type of the fault (``sims_sync.errors``), :param message: what happened, :param advice: what to do;
-        empty where it was no fault.
+    :param kind: the type of the fault (``sims_sync.model.errors``).
+    :param message: what happened.
+    :param advice: what to do; empty where it was no fault.
     """
 
     how: Literal["failed", "held", "skipped", "superseded"]
@@ -252,7 +257,8 @@ class WriteResult(Document):
 class ReportedWarning(Document):
     """A record with something to correct.
 
-    :param message: the reason, and :param correct: what to correct, in words for a school office.
+    :param message: the reason.
+    :param correct: what to correct, in words for a school office.
     """
 
     person_id: PersonId | None
@@ -264,13 +270,19 @@ class ReportedWarning(Document):
 
 
 class ReportedError(ReportedWarning):
-    """A record that was not imported. :param failing_since: the effective date since which it fails so."""
+    """A record that was not imported.
+
+    :param failing_since: the effective date since which it fails so.
+    """
 
     failing_since: date | None
 
 
 class Solved(Document):
-    """A failure that is no more. :param record: the Person ID, or the admission number where there was none."""
+    """A failure that is no more.
+
+    :param record: the Person ID, or the admission number where there was none.
+    """
 
     record: str
     code: str

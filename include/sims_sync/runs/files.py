@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from sims_sync.errors import SyncError
+from sims_sync.model.errors import SyncError
 from sims_sync.runs.documents import STAGES, Ending, F, Manifest, PlanFacts, Question, Reference, Report
 from sims_sync.runs.reading import ERRORS_CSV, QUESTION, REPORT, RunReader, StageOutput, open_output, reference_to
 from sims_sync.store.content import as_json, sha256

@@ -41,7 +41,8 @@ class Mark(RollVersion):
 class Departures(Document):
     """Accounts that a plan disabled, or took the role from; written down before the first of them is written.
 
-    :param plan: the plan's hash; :param approved: whether a person approved it.
+    :param plan: the plan's hash.
+    :param approved: whether a person approved it.
     :param accounts: their ids: those planned until the task has come to its end, then those written.
     """
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from sims_sync.errors import PermanentFault
-from sims_sync.findings import FINDING_COLUMNS
+from sims_sync.model.errors import PermanentFault
+from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.runs.documents import (
     STAGES,
     DisableLeaversFacts,
@@ -56,7 +56,8 @@ _RESULTS = TypeAdapter(list[WriteResult])
 class StageOutput(Generic[F]):
     """A stage's saved output, checked by hash whenever a file is read.
 
-    :param folder: the run's. :param reference: what names this output to other stages.
+    :param folder: the run's.
+    :param reference: what names this output to other stages.
     """
 
     folder: Folder
@@ -105,7 +106,8 @@ class StageOutput(Generic[F]):
 def open_output(folder: Folder, facts: type[F], reference: Reference | None = None) -> StageOutput[F]:
     """The output of a stage that has finished.
 
-    :param folder: the run's. :param facts: which stage's, by what it tells.
+    :param folder: the run's.
+    :param facts: which stage's, by what it tells.
     :param reference: what the stage's task returned; the manifest must still be that one.
     :raises PermanentFault: it is gone, or another try of the stage has written it anew, or it cannot be read.
     """

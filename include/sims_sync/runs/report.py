@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from sims_sync.findings import CODES
+from sims_sync.model.findings import CODES
 from sims_sync.runs.documents import Outcome, Report, ReportedError, ReportedWarning, Solved
 
 _STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated"}
@@ -46,7 +46,8 @@ def count(
 ) -> dict[str, int]:
     """How many records met which fate; each extracted record is counted once (SPEC section 11).
 
-    :param extracted: records extracted; :param accepted: those that validated.
+    :param extracted: records extracted.
+    :param accepted: those that validated.
     :param findings: all findings of the run.
     :param planned: the plan's counts by kind, none where the run did not come that far: then all who validated failed.
     :param results: what the writes did: ``kind``, ``result`` (``done``, ``rejected`` or ``failed``); none where nothing

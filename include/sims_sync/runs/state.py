@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from sims_sync.errors import PermanentFault
+from sims_sync.model.errors import PermanentFault
 from sims_sync.runs.documents import Document, LoadFacts
 from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.reading import open_output
@@ -25,7 +25,10 @@ T = TypeVar("T")
 
 
 class Claim(Document):
-    """Which directory is the school's. :param base_url: in one spelling (case, port and trailing slash)."""
+    """Which directory is the school's.
+
+    :param base_url: in one spelling (case, port and trailing slash).
+    """
 
     base_url: str
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import pandas as pd
 import pandera.pandas as pa
 
-from sims_sync.errors import RollRefused
+from sims_sync.model.errors import RollRefused
 from sims_sync.model.person import KeyForm
 
 

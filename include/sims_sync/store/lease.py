@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 
 import psutil
 
-from sims_sync.errors import TransientFault
+from sims_sync.model.errors import TransientFault
 from sims_sync.store.content import as_json
 from sims_sync.store.folder import Folder
 
@@ -35,7 +35,11 @@ _POLL = 1.0
 
 @dataclass
 class Lease:
-    """A lease that is held. :param folder: where its files lie. :param name: what it is for."""
+    """A lease that is held.
+
+    :param folder: where its files lie.
+    :param name: what it is for.
+    """
 
     folder: Folder
     name: str
@@ -67,7 +71,8 @@ def hold_lease(
 ) -> Iterator[Lease]:
     """Hold a lease while the block runs.
 
-    :param folder: the school's state. :param name: what the lease is for.
+    :param folder: the school's state.
+    :param name: what the lease is for.
     :param holder: who holds it, in words for the log of the one who waits.
     :raises TransientFault: somebody else holds it for too long.
     """

@@ -23,7 +23,7 @@ class Selection:
     :param chosen: one row for each person who has a value: ``person_id`` (str), ``value``, ``sims_id`` (str, the id
         of the SIMS row that it came from, null where it has none), ``why`` (str, null where there was nothing to
         choose).
-    :param warnings: ``person_id`` (str) and ``code`` of ``sims_sync.findings``; may hold a pair twice.
+    :param warnings: ``person_id`` (str) and ``code`` of ``sims_sync.model.findings``; may hold a pair twice.
     :param keep: Person IDs whose account is left as it is: what SIMS holds is invalid or has no match, which is not
         blank.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pandera.pandas as pa
 
-from sims_sync.findings import FINDING_COLUMNS
+from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.students.rows import email_rows, rows_of_people, trimmed
 
 _DUPLICATE = "is_duplicate"

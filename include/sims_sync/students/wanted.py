@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from sims_sync.findings import FINDING_COLUMNS
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
+from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.model.person import sort_key
 from sims_sync.students.addresses import home_address, person_address_rows
 from sims_sync.students.contacts import (

@@ -146,7 +146,8 @@ _X = (0.0, 250.0, 500.0)
 def flow(counts: Mapping[str, int], accepted: int | None) -> Flow:
     """From the extract to what became of each record, and from the leavers' accounts to what was disabled.
 
-    :param counts: those of the report. :param accepted: the records that validated, where the run came that far.
+    :param counts: those of the report.
+    :param accepted: the records that validated, where the run came that far.
     """
     extracted = counts["extracted"]
     accepted = extracted if accepted is None else accepted

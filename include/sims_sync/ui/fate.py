@@ -19,7 +19,8 @@ class Fate:
     """What a run did with a person.
 
     :param known: whether the run knows the person at all.
-    :param label: what was done, in a few words. :param sentence: the same in full.
+    :param label: what was done, in a few words.
+    :param sentence: the same in full.
     :param attributes: names of the written attributes.
     """
 

@@ -27,7 +27,8 @@ SHOWN = 30
 class RunSummary:
     """A run in one line.
 
-    :param codes: how many records it rejected by code. :param oldest: since when the longest failing one fails.
+    :param codes: how many records it rejected by code.
+    :param oldest: since when the longest failing one fails.
     """
 
     run_id: str

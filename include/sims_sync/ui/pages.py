@@ -22,7 +22,8 @@ MISSING = "\N{EN DASH}"
 def page(request: Request, template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
     """A page.
 
-    :param template: its name, without the suffix. :param shown: what the template needs beside the common things.
+    :param template: its name, without the suffix.
+    :param shown: what the template needs beside the common things.
     """
     root = request.scope.get("root_path", "")
     common = {"root": root, "airflow": root.removesuffix(PREFIX), "words": words, "missing": MISSING}
@@ -43,7 +44,10 @@ def _environment() -> Environment:
 
 
 def _moment(value: datetime | None, school: School, *, short: bool = False) -> str:
-    """A point in time as the school's clocks show it. :param short: without the year."""
+    """A point in time as the school's clocks show it.
+
+    :param short: without the year.
+    """
     if value is None:
         return MISSING
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -41,7 +41,8 @@ _NO_REPORT = Label("No report", "bad")
 class ShownChange:
     """A planned change, as far as it may be shown: old and new values are not among it.
 
-    :param attributes: the names of what is written; :param hidden: how many of them the user may not see.
+    :param attributes: the names of what is written.
+    :param hidden: how many of them the user may not see.
     :param result: what became of it; empty where it was not tried.
     """
 
@@ -96,8 +97,9 @@ def run_page(
 ) -> RunPage | None:
     """What the page shows; none where the run has no files (any more).
 
-    :param parameters: the request's query. :param may_edit: whether the user may edit the DAG, and so may see that an
-        attribute changes which tells health or poverty.
+    :param parameters: the request's query.
+    :param may_edit: whether the user may edit the DAG, and so may see that an attribute changes which tells health or
+        poverty.
     """
     files = RunReader(run_folder(root, school.id, run.run_id))
     if files.is_empty:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sims_sync.config import LIMITS, MANUAL, School
-from sims_sync.errors import PermanentFault
+from sims_sync.model.errors import PermanentFault
 from sims_sync.runs.documents import MeasuredLimit, PlanFacts
 from sims_sync.runs.mark import Mark
 from sims_sync.runs.reading import RunReader
@@ -23,7 +23,10 @@ from sims_sync.ui.schools_page import Line
 
 @dataclass(frozen=True)
 class Setting:
-    """One key of the configuration in force. :param own: whether it differs from the default."""
+    """One key of the configuration in force.
+
+    :param own: whether it differs from the default.
+    """
 
     key: str
     value: str
@@ -34,8 +37,8 @@ class Setting:
 class SchoolPage:
     """What the page shows of a school.
 
-    :param trouble: what of its state cannot be read. :param departed: accounts disabled in the last 7 days, and how
-        many of them a person approved.
+    :param trouble: what of its state cannot be read.
+    :param departed: accounts disabled in the last 7 days, and how many of them a person approved.
     """
 
     school: School

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sims_sync.config import School
-from sims_sync.findings import CODES
+from sims_sync.model.findings import CODES
 from sims_sync.runs.reading import RunReader
 from sims_sync.store.folder import Folder
 from sims_sync.store.layout import run_folder
@@ -47,8 +47,11 @@ _NEEDS_US: frozenset[Tone] = frozenset({"bad", "warn"})
 class Line:
     """One school.
 
-    :param standing: a key of :data:`STANDINGS`. :param why: in words without a value. :param advice: what to do.
-    :param latest: the newest run with a report. :param active: the run that goes on now.
+    :param standing: a key of :data:`STANDINGS`.
+    :param why: in words without a value.
+    :param advice: what to do.
+    :param latest: the newest run with a report.
+    :param active: the run that goes on now.
     """
 
     school: School
@@ -86,7 +89,8 @@ def lines(
 ) -> list[Line]:
     """All schools, the most urgent first.
 
-    :param runs: of each school, the newest first. :param dags: what Airflow knows, by DAG id.
+    :param runs: of each school, the newest first.
+    :param dags: what Airflow knows, by DAG id.
     """
     moment = now or datetime.now(UTC)
     made = [line(school, runs.get(school.id, []), dags.get(school.dag_id), root, moment) for school in schools]

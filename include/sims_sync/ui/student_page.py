@@ -27,7 +27,8 @@ class Choice:
     """What a rule took for one attribute.
 
     :param why: why this row was taken, or why none was.
-    :param value: what was taken; only told to who may edit the DAG. :param withheld: the user may not even see ``why``.
+    :param value: what was taken; only told to who may edit the DAG.
+    :param withheld: the user may not even see ``why``.
     """
 
     attribute: Attribute
@@ -41,7 +42,9 @@ class Choice:
 class StudentPage:
     """What the page shows of a student.
 
-    :param run: the run that is told about. :param fate: what it did. :param fates: what each of the last runs did.
+    :param run: the run that is told about.
+    :param fate: what it did.
+    :param fates: what each of the last runs did.
     :param choices: empty where the record was not imported.
     """
 
@@ -84,7 +87,8 @@ def student_page(
 ) -> StudentPage | None:
     """What the page shows; none where no run that is kept knows the person.
 
-    :param runs: the newest first. :param wanted_run: the run to tell about; default: the newest that compared the roll.
+    :param runs: the newest first.
+    :param wanted_run: the run to tell about; default: the newest that compared the roll.
     """
     fates = [(run, fate) for run in runs[:LOOKED_AT] if (fate := fate_of(root, school, run, person_id)) is not None]
     if not any(fate.known for _, fate in fates):

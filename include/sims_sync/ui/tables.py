@@ -18,8 +18,10 @@ E = TypeVar("E")
 class Table(Generic[E]):
     """What is shown of a table.
 
-    :param prefix: of its parameters in the query. :param total: rows that pass the filter.
-    :param choices: what can be filtered for, with the number of rows. :param parameters: the request's query.
+    :param prefix: of its parameters in the query.
+    :param total: rows that pass the filter.
+    :param choices: what can be filtered for, with the number of rows.
+    :param parameters: the request's query.
     """
 
     prefix: str
@@ -60,8 +62,8 @@ def table(
 ) -> Table[E]:
     """A table as its parameters in the query ask for it; those that ask for what there is not are ignored.
 
-    :param filter_by: the column that can be filtered. :param columns: those that can be sorted. Both are attributes of
-        the entries.
+    :param filter_by: the column that can be filtered.
+    :param columns: those that can be sorted. Both are attributes of the entries.
     """
     choices = Counter(getattr(entry, filter_by) for entry in entries)
     asked = {name: parameters.get(f"{prefix}_{name}", "") for name in ("show", "sort", "page")}

@@ -13,7 +13,7 @@ from datetime import date
 import pytest
 from scripted_sims import Script, envelope, fault
 
-from sims_sync.errors import (
+from sims_sync.model.errors import (
     CredentialsRefused,
     PermanentFault,
     PermissionMissing,

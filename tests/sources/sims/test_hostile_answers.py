@@ -21,7 +21,7 @@ from proxy import Proxy, Reply, pass_on, proxy_to
 from sandbox.sims import server
 from sandbox.sims.database import Database
 from sims_calls import VALUES, Call, Make, Trap, put_a_student, spoil, trap
-from sims_sync.errors import SyncError, TransientFault, UnexpectedAnswer
+from sims_sync.model.errors import SyncError, TransientFault, UnexpectedAnswer
 from sims_sync.sources.sims.client import SimsClient
 from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL, Operation
 from sims_sync.sources.sims.reader import read_document
@@ -184,7 +184,7 @@ PEAK = """
 import re, sys
 from datetime import date
 from pathlib import Path
-from sims_sync.errors import UnexpectedAnswer
+from sims_sync.model.errors import UnexpectedAnswer
 from sims_sync.sources.sims.client import SimsClient
 from sims_sync.sources.sims.operations import OPERATIONS
 

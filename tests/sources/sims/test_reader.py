@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from sims_sync.errors import UnexpectedAnswer
+from sims_sync.model.errors import UnexpectedAnswer
 from sims_sync.sources.sims import reader
 from sims_sync.sources.sims.operations import OPERATIONS, Operation
 from sims_sync.sources.sims.reader import read_document

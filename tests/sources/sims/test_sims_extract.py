@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from scripted_sims import Script
 
-from sims_sync.errors import RollRefused, UnexpectedAnswer
+from sims_sync.model.errors import RollRefused, UnexpectedAnswer
 from sims_sync.sources.sims.client import SimsClient
 from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL
 from sims_sync.sources.sims.sims_source import Sims

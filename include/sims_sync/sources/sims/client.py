@@ -17,7 +17,7 @@ from zeep import Client, Settings
 from zeep.exceptions import Fault
 from zeep.wsse.username import UsernameToken
 
-from sims_sync.errors import (
+from sims_sync.model.errors import (
     CredentialsRefused,
     PermanentFault,
     PermissionMissing,
@@ -71,8 +71,9 @@ class SimsClient:
     :param session: for TLS verification and proxies; default a new one.
     :param connection_name: the Airflow connection, named in messages.
     :param max_bytes: of one answer; a larger one is refused.
-    :param connect_seconds: :param read_seconds: :param call_seconds: how long to wait for a connection, for the next
-        bytes of an answer, and for the whole of it.
+    :param connect_seconds: how long to wait for a connection.
+    :param read_seconds: how long to wait for the next bytes of an answer.
+    :param call_seconds: how long to wait for the whole of an answer.
     """
 
     def __init__(
@@ -120,8 +121,10 @@ class SimsClient:
         """Call an operation.
 
         :returns: the document as it came, in the encoding that its prolog names (UTF-8 without one).
-        :raises TransientFault: no answer, or a broken one. :raises CredentialsRefused: the login is refused.
-        :raises PermissionMissing: the SIMS user lacks a permission. :raises PermanentFault: the endpoint is no address.
+        :raises TransientFault: no answer, or a broken one.
+        :raises CredentialsRefused: the login is refused.
+        :raises PermissionMissing: the SIMS user lacks a permission.
+        :raises PermanentFault: the endpoint is no address.
         :raises UnexpectedAnswer: anything else.
         """
         return self._call(operation, **({"effectiveDate": effective_date} if operation.dated else {}))

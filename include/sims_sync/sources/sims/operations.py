@@ -33,7 +33,8 @@ PERMISSIONS = (
 class Operation:
     """One SIMS third-party call, and the document that it answers.
 
-    :param root: the root element. :param row: the element of a row.
+    :param root: the root element.
+    :param row: the element of a row.
     :param table: the table that the document is read into.
     :param columns: the elements of a row that are read, and the columns that they become; others are not stored.
     :param dated: whether the call takes the effective date.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from lxml import etree
 
-from sims_sync.errors import UnexpectedAnswer
+from sims_sync.model.errors import UnexpectedAnswer
 from sims_sync.sources.sims.operations import Operation
 from sims_sync.sources.sims.prolog import NotXml, described, ends_early, no_xml, root_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sims_sync.errors import RollRefused, UnexpectedAnswer
+from sims_sync.model.errors import RollRefused, UnexpectedAnswer
 from sims_sync.sources.sims.operations import SCHOOL
 from sims_sync.sources.sims.reader import read_document
 
@@ -13,7 +13,8 @@ from sims_sync.sources.sims.reader import read_document
 class SchoolIdentity:
     """The school that a SIMS says it is of.
 
-    :param la: :param estab: its numbers as text, for leading zeros count; None where SIMS has none.
+    :param la: the number of its local authority, as text, for leading zeros count; None where SIMS has none.
+    :param estab: its own number, likewise.
     :param document: the answer as it came.
     """
 
@@ -38,7 +39,8 @@ def read_school(document: bytes) -> SchoolIdentity:
 def check_school(identity: SchoolIdentity, la: str, estab: str, *, connection_name: str) -> None:
     """A crossed connection would disable a whole school.
 
-    :param la: :param estab: the numbers of the school that is configured.
+    :param la: the number of the local authority that is configured.
+    :param estab: the number of the school that is configured.
     :raises RollRefused: the SIMS is another school's.
     """
     if (identity.la, identity.estab) != (la.strip(), estab.strip()):

@@ -94,7 +94,10 @@ class OneAnswer(Plugin):
     """Refuses an envelope with several answers: zeep would take the first, which may not be the whole roll."""
 
     def ingress(self, envelope: etree._Element, http_headers: Any, operation: object) -> tuple[etree._Element, Any]:
-        """Look at an envelope before zeep reads it. :raises NotReceived: there are several answers."""
+        """Look at an envelope before zeep reads it.
+
+        :raises NotReceived: there are several answers.
+        """
         if len(envelope.findall(f"{_SOAP}Body/*")) > 1:
             raise NotReceived("a SOAP envelope with several answers", passes=False)
         return envelope, http_headers
