@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,30 @@ def test_the_first_night_creates_every_account_and_the_next_without_changes_writ
     second = night(TUESDAY)
     assert (second.state, second.counts) == ("success", {"extracted": 25, "unchanged": 25})
     assert directory.writes == 0
+
+
+def test_a_quiet_night_asks_the_directory_what_it_offers_once_lists_its_accounts_and_sends_the_report(
+    sims: Database, directory: Running, night: Night
+) -> None:
+    sims.put_student(101)
+    night(MONDAY)
+    directory.requests.clear()
+    assert night(TUESDAY).counts == {"extracted": 1, "unchanged": 1}
+    asked = [
+        f"{request.method} {request.path.partition('?')[0].removeprefix('/scim/v2')}" for request in directory.requests
+    ]
+    discovery = ["GET /ServiceProviderConfig", "GET /ResourceTypes", "GET /Schemas"]
+    assert asked == [*discovery, "GET /Users", "GET /Users", "POST /SyncReports"]
+
+
+def test_transform_needs_no_directory(
+    sims: Database, directory: Running, night: Night, connect: Callable[..., None]
+) -> None:
+    sims.put_student(101)
+    connect("directory_green_abbey", host="http://127.0.0.1:9/nobody", password="token")
+    ran = night(MONDAY)
+    assert (ran.tasks["transform"], ran.tasks["plan"]) == ("success", "failed")
+    assert directory.requests == []
 
 
 def test_joiners_leavers_returners_and_changes_each_meet_their_fate(

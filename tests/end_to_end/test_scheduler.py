@@ -23,6 +23,8 @@ SCHOOL, DAG_ID = "green-abbey", "sims_student_sync__green-abbey"
 TODAY = date(2026, 9, 15)
 STUDENTS = 60
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:

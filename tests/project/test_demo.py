@@ -45,6 +45,7 @@ def _left_running(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(NIGHTS_SECONDS + 30)
 def test_the_demo_runs_its_nights_shows_their_reports_and_stops_every_process(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()

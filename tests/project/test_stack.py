@@ -101,13 +101,14 @@ def _start_stubborn(processes: Processes) -> list[psutil.Process]:
 
 
 def test_an_interrupt_in_the_middle_of_a_start_leaves_no_process_behind(tmp_path: Path) -> None:
+    others = psutil.Process().children()  # of tests that ran before in this process
     for tenths in range(60):
         interrupt = threading.Timer(tenths / 10_000, signal.pthread_kill, [threading.get_ident(), signal.SIGINT])
         with contextlib.suppress(KeyboardInterrupt), Processes(tmp_path) as processes:
             interrupt.start()
             processes.start("sleeper", ["sleep", "600"], os.environ)
             time.sleep(10)
-        assert psutil.Process().children() == [], f"interrupted after {tenths / 10} ms"
+        assert set(psutil.Process().children()) <= set(others), f"interrupted after {tenths / 10} ms"
 
 
 def test_an_earlier_number_that_went_to_another_process_is_left_alone(tmp_path: Path) -> None:
