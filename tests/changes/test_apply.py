@@ -12,7 +12,7 @@ import requests
 
 from sandbox.directory import server
 from sims_sync.changes.apply import Result, apply_changes, replan_leaver, replan_student
-from sims_sync.changes.plan import Rules, make_plan
+from sims_sync.changes.plan import PlanOptions, make_plan
 from sims_sync.directory.discovery import discover
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.present import account_table
@@ -21,7 +21,7 @@ from sims_sync.directory.session import Endpoint, scim_adapter
 from sims_sync.model.attributes import ATTRIBUTES, EXTENSION
 
 COLUMNS = [attribute.column for attribute in ATTRIBUTES]
-RULES = Rules()
+OPTIONS = PlanOptions()
 NO_EMAILS = pd.DataFrame({"person_id": pd.array([], "str"), "email": pd.array([], "str")})
 
 
@@ -73,11 +73,11 @@ def account(**values: Any) -> dict[str, Any]:
 def write(directory: Directory, should: pd.DataFrame, between: Any = None) -> list[Result]:
     """Plan, let something happen in between, write."""
     roll = should[["person_id", "school_identifier"]]
-    plan = make_plan(should, account_table(directory.list_accounts(), STANDARD), roll, NO_EMAILS, RULES)
+    plan = make_plan(should, account_table(directory.list_accounts(), STANDARD), roll, NO_EMAILS, OPTIONS)
     if between is not None:
         between()
-    students = apply_changes(directory, plan.for_students, replan_student(should, RULES))
-    leavers = apply_changes(directory, plan.for_leavers, replan_leaver(roll, NO_EMAILS, RULES))
+    students = apply_changes(directory, plan.for_students, replan_student(should, OPTIONS))
+    leavers = apply_changes(directory, plan.for_leavers, replan_leaver(roll, NO_EMAILS, OPTIONS))
     return [*students, *leavers]
 
 

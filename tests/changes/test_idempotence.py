@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sims_sync.changes.change import Change
-from sims_sync.changes.plan import Rules, make_plan
+from sims_sync.changes.plan import PlanOptions, make_plan
 from sims_sync.directory.editing import merged, new_account
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.present import account_table
@@ -91,10 +91,10 @@ def test_a_plan_that_was_written_leaves_nothing_to_write(should: pd.DataFrame, a
     accounts = [{**each, "id": f"a{number}", "userName": f"name-{number}"} for number, each in enumerate(accounts)]
     roll = should[["person_id", "school_identifier"]]
     emails = pd.DataFrame({"person_id": pd.array([], "str"), "email": pd.array([], "str")})
-    rules = Rules()
-    plan = make_plan(should, account_table(accounts, STANDARD), roll, emails, rules)
+    options = PlanOptions()
+    plan = make_plan(should, account_table(accounts, STANDARD), roll, emails, options)
     after = written(accounts, plan.changes)
-    again = make_plan(should, account_table(after, STANDARD), roll, emails, rules)
+    again = make_plan(should, account_table(after, STANDARD), roll, emails, options)
     assert again.changes == []
     staff = [each for each in accounts if not any(r["value"].lower() == "student" for r in each["roles"])]
     on_roll = set(should["person_id"])

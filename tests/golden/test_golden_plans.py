@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from sims_sync.changes.on_roll import findings
-from sims_sync.changes.plan import Rules, make_plan
+from sims_sync.changes.plan import PlanOptions, make_plan
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.present import account_table
 from sims_sync.sources.sims.operations import OPERATIONS
@@ -64,7 +64,7 @@ def planned(golden: dict[str, Any]) -> dict[str, Any]:
         account_table(golden.get("accounts", []), mapping),
         validation.roll,
         validation.roll_emails,
-        Rules(
+        PlanOptions(
             mapping,
             disable_unlinked=options.get("disable_unlinked", True),
             ignored_roles=options.get("ignored_roles", ["user"]),

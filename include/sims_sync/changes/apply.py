@@ -11,7 +11,7 @@ import pandas as pd
 from sims_sync.changes.change import Change
 from sims_sync.changes.leavers import plan_leavers
 from sims_sync.changes.on_roll import plan_students
-from sims_sync.changes.plan import Rules, rejected
+from sims_sync.changes.plan import PlanOptions, rejected
 from sims_sync.directory.editing import new_account
 from sims_sync.directory.mapping import AccountMapping, is_active
 from sims_sync.directory.present import account_table
@@ -156,7 +156,7 @@ def _rounds(
         )
 
 
-def replan_student(should: pd.DataFrame, rules: Rules) -> Replan:
+def replan_student(should: pd.DataFrame, options: PlanOptions) -> Replan:
     """How a change of ``load`` is planned afresh.
 
     :param should: accounts as they should be.
@@ -166,8 +166,8 @@ def replan_student(should: pd.DataFrame, rules: Rules) -> Replan:
     def replan(change: Change, account: dict[str, Any] | None) -> Replanned:
         plan = plan_students(
             by_person.loc[[change.person_id]].reset_index(drop=True),
-            account_table([account] if account else [], rules.mapping),
-            rules.mapping.written,
+            account_table([account] if account else [], options.mapping),
+            options.mapping.written,
         )
         codes = rejected(plan.findings)["code"].tolist()
         return Replanned(change=next(iter(plan.changes), None), code=next(iter(codes), None))
@@ -175,16 +175,16 @@ def replan_student(should: pd.DataFrame, rules: Rules) -> Replan:
     return replan
 
 
-def replan_leaver(roll: pd.DataFrame, roll_emails: pd.DataFrame, rules: Rules) -> Replan:
+def replan_leaver(roll: pd.DataFrame, roll_emails: pd.DataFrame, options: PlanOptions) -> Replan:
     """How a change of ``disable_leavers`` is planned afresh."""
 
     def replan(_: Change, account: dict[str, Any] | None) -> Replanned:
         changes, _warnings = plan_leavers(
-            account_table([account] if account else [], rules.mapping),
+            account_table([account] if account else [], options.mapping),
             roll,
             roll_emails,
-            disable_unlinked=rules.disable_unlinked,
-            ignored_roles=rules.ignored_roles,
+            disable_unlinked=options.disable_unlinked,
+            ignored_roles=options.ignored_roles,
         )
         return Replanned(change=next(iter(changes), None))
 

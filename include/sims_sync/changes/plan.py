@@ -18,7 +18,7 @@ from sims_sync.model.person import in_document
 
 
 @dataclass(frozen=True)
-class Rules:
+class PlanOptions:
     """What the plan needs to know beside the tables.
 
     :param mapping: where values stand in the directory's accounts, and what it has no place for.
@@ -93,7 +93,7 @@ class Plan:
 
 
 def make_plan(
-    should: pd.DataFrame, accounts: pd.DataFrame, roll: pd.DataFrame, roll_emails: pd.DataFrame, rules: Rules
+    should: pd.DataFrame, accounts: pd.DataFrame, roll: pd.DataFrame, roll_emails: pd.DataFrame, options: PlanOptions
 ) -> Plan:
     """Plan all changes of a run.
 
@@ -102,22 +102,22 @@ def make_plan(
     :param roll: who is on roll, validated or not: ``person_id``, ``school_identifier``.
     :param roll_emails: the email addresses of those on roll: ``person_id``, ``email``.
     """
-    students = plan_students(should, accounts, rules.mapping.written)
+    students = plan_students(should, accounts, options.mapping.written)
     departures: list[Change] = []
     warnings = students.findings.iloc[:0]
-    if rules.no_leaver_check is None:
+    if options.no_leaver_check is None:
         departures, warnings = plan_leavers(
             accounts,
             roll,
             roll_emails,
-            disable_unlinked=rules.disable_unlinked,
-            ignored_roles=rules.ignored_roles,
+            disable_unlinked=options.disable_unlinked,
+            ignored_roles=options.ignored_roles,
         )
     return Plan(
         changes=[*students.changes, *departures],
         unchanged=students.unchanged,
         findings=pd.concat([students.findings, warnings], ignore_index=True)[list(FINDING_COLUMNS)],
-        no_leaver_check=rules.no_leaver_check,
+        no_leaver_check=options.no_leaver_check,
     )
 
 

@@ -21,7 +21,7 @@ from sims_sync.changes.plan import Plan
 from sims_sync.directory.scim_client import Directory
 from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
 from sims_sync.night.approval import PLAN_LIFETIME
-from sims_sync.night.planning import discovered, open_plan, rules, superseded
+from sims_sync.night.planning import discovered, open_plan, plan_options, superseded
 from sims_sync.night.run import Run, Skipped, Superseded
 from sims_sync.runs.documents import (
     ApproveFacts,
@@ -41,15 +41,15 @@ def load(run: Run, approved: Reference | None) -> Reference:
 
     :param approved: what `approve` returned, none where it was marked as done by hand.
     """
-    made, source, approval = _open_approved(run, approved)
+    plan, source, approval = _open_approved(run, approved)
     if run.parameters.dry_run:
         raise Skipped("Dry run: the plan is made, nothing is written.")
     directory = _open_planned(run, source)
-    replan = replan_student(source.table("accounts"), rules(run, directory, source.facts))
+    replan = replan_student(source.table("accounts"), plan_options(run, directory, source.facts))
     with _alone(run, source, "load") as lease:
-        results, fault = _write(run, directory, made.for_students, replan, lease)
+        results, fault = _write(run, directory, plan.for_students, replan, lease)
         reference = _save(run, LoadFacts, approval, results)
-    _check_complete(made.for_students, results, fault)
+    _check_complete(plan.for_students, results, fault)
     return reference
 
 
@@ -58,22 +58,22 @@ def disable_leavers(run: Run, loaded: Reference | None) -> Reference:
 
     :param loaded: what `load` returned.
     """
-    made, source, approval = _open_approved(run, run.files.open(LoadFacts, loaded).facts.approved)
-    if made.no_leaver_check:
-        raise Skipped(f"Nobody is disabled: {made.no_leaver_check}")
+    plan, source, approval = _open_approved(run, run.files.open(LoadFacts, loaded).facts.approved)
+    if plan.no_leaver_check:
+        raise Skipped(f"Nobody is disabled: {plan.no_leaver_check}")
     directory = _open_planned(run, source)
     validation = run.files.open(ValidateFacts)
     replan = replan_leaver(
-        validation.table("roll"), validation.table("roll_emails"), rules(run, directory, source.facts)
+        validation.table("roll"), validation.table("roll_emails"), plan_options(run, directory, source.facts)
     )
     with _alone(run, source, "disable_leavers") as lease:
-        earlier = _write_down_planned(run, approval, made.for_leavers)
-        results, fault = _write(run, directory, made.for_leavers, replan, lease)
+        earlier = _write_down_planned(run, approval, plan.for_leavers)
+        results, fault = _write(run, directory, plan.for_leavers, replan, lease)
         if fault is None:
             results, fault = _read_back(directory, results)
         _write_down_done(run, approval, results, earlier if fault else frozenset())
         reference = _save(run, DisableLeaversFacts, approval, results)
-    _check_complete(made.for_leavers, results, fault)
+    _check_complete(plan.for_leavers, results, fault)
     return reference
 
 
@@ -90,13 +90,13 @@ def _open_approved(
             advice="Clear the run from `plan`; a plan that is held is approved under Required Actions.",
         )
     approval = run.files.open(ApproveFacts, approved)
-    made, source = open_plan(run, approval.facts.plan)
+    plan, source = open_plan(run, approval.facts.plan)
     if source.saved_at + PLAN_LIFETIME < datetime.now(UTC):
         raise PermanentFault(
             f"The plan was made at {source.saved_at:%Y-%m-%d %H:%M} UTC, and is not applied after 24 hours.",
             advice="Clear the run from `extract`.",
         )
-    return made, source, approval
+    return plan, source, approval
 
 
 def _open_planned(run: Run, source: StageOutput[PlanFacts]) -> Directory:
@@ -120,19 +120,19 @@ def _alone(run: Run, source: StageOutput[PlanFacts], stage: str) -> Iterator[Lea
     :raises Superseded: a newer roll was applied, or began to be.
     :raises PermanentFault: the mark was there when the plan was made, and is gone.
     """
-    own = source.facts
+    roll = source.facts
     with hold_lease(run.state.folder, "directory", f"{run.run_id} ({stage})") as lease:
         mark = run.state.mark()
-        if reason := own.superseded or superseded(run, mark, own):
+        if reason := roll.superseded or superseded(run, mark, roll):
             raise Superseded(reason)
-        if mark is None and own.mark_seen:
+        if mark is None and roll.mark_seen:
             raise PermanentFault(
                 "The school's mark (state/mark.json) was removed after the plan was made.",
                 advice="Clear the run from `plan`: that plan is held until a person approves it.",
             )
         if run.parameters.only_person_ids is None:
             move = mark.moved_to if mark else Mark.at
-            run.state.save_mark(move(own, run.run_id, own.rejected))
+            run.state.save_mark(move(roll, run.run_id, roll.rejected))
         yield lease
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from sims_sync.changes.guards import measure, reasons_to_hold, rejected_records
-from sims_sync.changes.plan import Plan, Rules, make_plan
+from sims_sync.changes.plan import Plan, PlanOptions, make_plan
 from sims_sync.directory.discovery import Capabilities, discover
 from sims_sync.directory.present import account_table
 from sims_sync.directory.scim_client import Directory
@@ -113,7 +113,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         accounts,
         validation.table("roll"),
         validation.table("roll_emails"),
-        rules(run, directory, source.facts),
+        plan_options(run, directory, source.facts),
     ).warned(unmatched, "gender_unknown")
     mark = run.state.mark()
     rejected_now = rejected_records(pd.concat([validation.table("findings"), planned.findings], ignore_index=True))
@@ -160,19 +160,19 @@ def discovered(plan: StageOutput[PlanFacts] | None, endpoint: Endpoint) -> Capab
     return Capabilities.model_validate(plan.document("capabilities"))
 
 
-def superseded(run: Run, mark: Mark | None, own: RollVersion) -> str | None:
+def superseded(run: Run, mark: Mark | None, roll: RollVersion) -> str | None:
     """Why the run must not write, if a newer roll was applied (SPEC section 7)."""
-    if mark is None or run.parameters.allow_older or not mark.is_newer_than(own):
+    if mark is None or run.parameters.allow_older or not mark.is_newer_than(roll):
         return None
     return (
-        f"superseded: this run has {own.words}; the run {mark.run_id} began to apply a newer one ({mark.words}). "
+        f"superseded: this run has {roll.words}; the run {mark.run_id} began to apply a newer one ({mark.words}). "
         "Nothing to do; `allow_older` would apply the older roll all the same."
     )
 
 
-def rules(run: Run, directory: Directory, facts: ValidateFacts) -> Rules:
+def plan_options(run: Run, directory: Directory, facts: ValidateFacts) -> PlanOptions:
     """What the planning needs to know beside the tables."""
-    return Rules(
+    return PlanOptions(
         directory.mapping,
         disable_unlinked=run.school.disable_unlinked,
         ignored_roles=run.school.ignored_roles,

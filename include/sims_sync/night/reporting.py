@@ -126,8 +126,9 @@ def _outcome(run: Run, left: RunReader, broken: str | None) -> tuple[Outcome, st
 
 def _failure(run: Run, left: RunReader, broken: str) -> Failure:
     fault = left.ended(broken)
-    told = (fault.kind, fault.message, fault.advice) if fault and fault.kind else ("", f"{_STOPPED.capitalize()}.", "")
-    return Failure(datetime.now(UTC), run.run_id, broken, *told)
+    if fault is None or not fault.kind:
+        return Failure(datetime.now(UTC), run.run_id, broken, "", f"{_STOPPED.capitalize()}.")
+    return Failure(datetime.now(UTC), run.run_id, broken, fault.kind, fault.message, fault.advice)
 
 
 def _notes(left: RunReader) -> list[str]:
