@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-_SYSTEMS = {"extract": "SIMS", "validate": ""}
-"""What a stage talks to; every other one talks to the directory (`transform` asks it for its genders)."""
+_SYSTEMS = {"extract": "SIMS", "validate": "", "transform": ""}
+"""What a stage talks to; every other one talks to the directory."""
 
 _BY_KIND = {
     "CredentialsRefused": "{system} refused the password",
