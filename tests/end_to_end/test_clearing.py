@@ -23,7 +23,7 @@ from sims_sync.model.errors import PermanentFault, TransientFault
 from sims_sync.night import planning
 from sims_sync.night.run import Run, Skipped, Superseded
 from sims_sync.runs import files as run_files
-from sims_sync.runs.documents import PlanFacts, Reference
+from sims_sync.runs.documents import PlanFacts, Reference, TransformFacts, ValidateFacts
 from sims_sync.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -268,3 +268,18 @@ def test_a_plan_is_not_written_to_another_directory_than_it_was_made_for(
         with pytest.raises(PermanentFault, match=r"leads to another directory .* clear the run from `plan`"):
             night.carry_out("load")
         assert other.writes == school.written == 0
+
+
+def test_what_an_earlier_version_planned_is_applied_by_this_one(school: School) -> None:
+    tuesday = school.night("tuesday", TUESDAY)
+    tuesday.carry_out("extract", "validate", "transform", "plan")
+    files = tuesday.run.files
+    for facts, tables in ((ValidateFacts, ("roll", "roll_emails")), (TransformFacts, ("accounts",))):
+        output = files.open(facts)
+        saved = {name: output.table(name).astype({"person_id": "Int64"}) for name in tables}
+        files.save(output.facts, saved, counts=output.counts)
+    plan = files.open(PlanFacts)
+    without = {"plan": plan.document("plan"), "findings": plan.table("findings").astype({"person_id": "Int64"})}
+    tuesday.told["plan"] = files.save(plan.facts, without, counts=plan.counts)
+    tuesday.carry_out("approve", "load", "disable_leavers")
+    assert school.surnames() == dict.fromkeys(STAY, "Tuesday")

@@ -21,7 +21,7 @@ from sims_sync.changes.plan import Plan
 from sims_sync.directory.scim_client import Directory
 from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
 from sims_sync.night.approval import PLAN_LIFETIME
-from sims_sync.night.planning import discovered, open_plan, plan_options, superseded
+from sims_sync.night.planning import discovered, open_plan, plan_options, superseded, wanted_accounts
 from sims_sync.night.run import Run, Skipped, Superseded
 from sims_sync.runs.documents import (
     ApproveFacts,
@@ -45,7 +45,7 @@ def load(run: Run, approved: Reference | None) -> Reference:
     if run.parameters.dry_run:
         raise Skipped("Dry run: the plan is made, nothing is written.")
     directory = _open_planned(run, source)
-    replan = replan_student(source.table("accounts"), plan_options(run, directory, source.facts))
+    replan = replan_student(wanted_accounts(run, source), plan_options(run, directory, source.facts))
     with _alone(run, source, "load") as lease:
         results, fault = _write(run, directory, plan.for_students, replan, lease)
         reference = _save(run, LoadFacts, approval, results)

@@ -160,6 +160,13 @@ def discovered(plan: StageOutput[PlanFacts] | None, endpoint: Endpoint) -> Capab
     return Capabilities.model_validate(plan.document("capabilities"))
 
 
+def wanted_accounts(run: Run, plan: StageOutput[PlanFacts]) -> pd.DataFrame:
+    """Accounts as they should be, as they were compared for a plan. (An earlier version saved them with `transform`
+    alone.)"""
+    compared = plan if "accounts.parquet" in plan.files else run.files.open(TransformFacts)
+    return compared.table("accounts")
+
+
 def superseded(run: Run, mark: Mark | None, roll: RollVersion) -> str | None:
     """Why the run must not write, if a newer roll was applied (SPEC section 7)."""
     if mark is None or run.parameters.allow_older or not mark.is_newer_than(roll):
