@@ -25,7 +25,7 @@ class CsvFolder:
 
     name = "The folder"
     key = ANY_TEXT
-    cannot_know = frozenset({"free_school_meals", "sen_information", "gender", "date_of_birth"})
+    cannot_know = frozenset({"free_school_meals", "sen_information"})
 
     def fetch(self, effective_date: date) -> Iterator[Fetched]:
         """Read the files; they are of whatever day they were written."""

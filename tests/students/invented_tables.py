@@ -7,28 +7,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from sims_sync.model.person import NUMBER
+from sims_sync.sources.sims.operations import OPERATIONS
 from sims_sync.sources.source import owed
 
-COLUMNS = {
-    "students": ("person_id", "forename", "surname", "gender", "date_of_birth", "admission_number"),
-    "addresses": (
-        "address_id",
-        "apartment",
-        "house_name",
-        "house_number",
-        "street",
-        "district",
-        "town",
-        "county",
-        "postcode",
-        "country",
-    ),
-    "person_addresses": ("person_id", "address_id", "start_date", "end_date", "address_type"),
-    "telephones": ("person_id", "telephone_id", "location", "number", "main", "primary"),
-    "emails": ("person_id", "email_id", "location", "email_address", "main", "primary"),
-    "sen_provisions": ("person_id", "provision_type", "provision_description", "start_date", "end_date"),
-    "free_meals": ("person_id", "start_date", "end_date"),
-}
+COLUMNS = {operation.table: tuple(operation.columns.values()) for operation in OPERATIONS}
 
 Row = Mapping[str, str | None]
 

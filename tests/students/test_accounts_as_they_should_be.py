@@ -23,6 +23,7 @@ def test_the_columns_of_an_account_are_those_of_the_directorys_attributes() -> N
 def test_a_student_of_whom_sims_has_nothing_else_gets_blank_values() -> None:
     account = ada()
     assert account.values == {
+        **dict.fromkeys(COLUMNS),
         "user_name": "004604",
         "given_name": "Ada",
         "family_name": "Archer",

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from adas_account import COLUMNS, with_genders
+from adas_account import with_genders
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_tables import Row, sims_tables
 from plain import PlainAccount, person_id, rejections
 
+from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.students.validation import validate
 from sims_sync.students.wanted import accounts_as_they_should_be
 
@@ -85,6 +86,12 @@ POOLS: dict[str, dict[str, Pool | None]] = {
 }
 
 
+def test_every_rule_has_a_plain_version() -> None:
+    school = generated_school(seed=1, size=1)
+    plain = PlainAccount(school["students"][0], school, TODAY, "email", None)
+    assert {each.column for each in ATTRIBUTES if each.taken_from is None} <= set(plain.values)
+
+
 def generated_school(seed: int, size: int) -> dict[str, list[Row]]:
     """A school of that many students, most with several rows of each kind; some share a Person ID, some have none."""
     draw = np.random.default_rng(seed)
@@ -141,7 +148,7 @@ def test_the_values_that_are_taken_are_those_of_the_plain_version(
     validated = [row for row in school["students"] if person_id(row) in accounts.index]
     for plain in (PlainAccount(row, school, TODAY, policy, genders) for row in validated):
         account = accounts.loc[plain.id]
-        taken = {column: None if pd.isna(account[column]) else account[column] for column in COLUMNS}
+        taken = {column: None if pd.isna(account[column]) else account[column] for column in plain.values}
         assert taken == plain.values
         assert set(account["keep"]) == plain.keep
         assert account["user_name_from_email"] == plain.user_name_from_email

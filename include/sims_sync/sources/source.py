@@ -80,7 +80,8 @@ class Source(Protocol):
 
     @property
     def cannot_know(self) -> frozenset[str]:
-        """Columns of attributes (``model.attributes``) that it has no notion of: they are never written nor cleared."""
+        """Columns of attributes (``model.attributes``) that it has no notion of: they are never written nor cleared. An
+        attribute that is taken from a column which its students do not have need not be named."""
 
     def fetch(self, effective_date: date) -> Iterator[Fetched]:
         """Fetch the roll of a date, a document at a time: the next one is asked for only when this one was good.

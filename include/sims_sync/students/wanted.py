@@ -60,7 +60,8 @@ def accounts_as_they_should_be(
     :param students: ``Validation.students``.
     :param tables: those of the source (``sources.source.TABLES``), which may hold people who are not students too.
     :param attributes: the attributes whose values are wanted.
-    :param unknown: columns of attributes that the source cannot know: they are left as they are.
+    :param unknown: columns of attributes that the source cannot know: they are left as they are, as are those that are
+        taken from a column which its students do not have.
     """
     on_roll = students.sort_values("person_id", key=sort_key, ignore_index=True)
     theirs = {
@@ -79,7 +80,7 @@ def accounts_as_they_should_be(
     }
 
     def selection(attribute: Attribute) -> Selection:
-        if attribute.column in unknown:
+        if attribute.column in unknown or (attribute.taken_from or "person_id") not in on_roll:
             return left_as_it_is(on_roll, attribute)
         return by_rule[attribute.column] if attribute.taken_from is None else as_in_the_source(on_roll, attribute)
 
