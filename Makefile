@@ -33,6 +33,8 @@ demo: $(RUN_PINS) ## the sync on invented schools, with Airflow's UI, until Ctrl
 # Each run has an order of its own; it prints the seed, and `make test ARGS=--randomly-seed=1234` repeats it.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 FAST := -m "not slow and not compose"
+# What lives with one Airflow, or one installation, for minutes is told in the order of the file.
+AS_TOLD := -p no:randomly
 
 .PHONY: test
 test: $(DEV_PINS) ## all tests but the slow ones (ARGS= for pytest: "tests/students -x"; --cov measures coverage)
@@ -40,7 +42,7 @@ test: $(DEV_PINS) ## all tests but the slow ones (ARGS= for pytest: "tests/stude
 
 .PHONY: test-slow
 test-slow: $(DEV_PINS) ## the slow tests: hostile networks, killed tasks, nights through Airflow's scheduler (ARGS= likewise)
-	@$(PYTEST) -m slow $(ARGS)
+	@$(PYTEST) $(AS_TOLD) -m slow $(ARGS)
 
 # Whichever of the two is there: Compose v2, or docker-compose 1.29.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
@@ -77,7 +79,7 @@ compose-down: ## remove what compose-demo started, and its data
 
 .PHONY: test-compose
 test-compose: $(DEV_PINS) ## docker-compose.yaml for real: nights on workers, and killed containers; needs Docker (ARGS= likewise)
-	@$(BIN)/python -m pytest -m compose tests/compose $(ARGS)
+	@$(BIN)/python -m pytest $(AS_TOLD) -m compose tests/compose $(ARGS)
 
 .PHONY: check
 check: lint types imports requirements-check ## everything that is checked without running it

@@ -15,6 +15,7 @@ from sims_sync.directory.editing import merged, new_account
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.present import account_table
 from sims_sync.model.attributes import ATTRIBUTES, EXTENSION
+from sims_sync.model.kinds import FLAG
 
 PERSON_IDS = ("1", "2", "3", "4", "5")
 COLUMNS = [attribute.column for attribute in ATTRIBUTES]
@@ -27,14 +28,13 @@ def students(draw: st.DrawFn) -> pd.DataFrame:
     rows = [
         {
             "person_id": person_id,
-            **{column: draw(MAYBE) for column in COLUMNS},
+            **{each.column: draw(st.booleans() if each.kind is FLAG else MAYBE) for each in ATTRIBUTES},
             "user_name": f"user-{person_id}",
             "given_name": draw(TEXT),
             "family_name": draw(TEXT),
             "home_address": draw(
                 st.none() | st.builds(lambda town: json.dumps({"locality": town}, separators=(",", ":")), TEXT)
             ),
-            "free_school_meals": draw(st.booleans()),
             "sen_information": draw(st.sampled_from(["[]", '[{"value":"K"}]', '[{"value":"K"},{"value":"E"}]'])),
             "keep": draw(st.lists(st.sampled_from(["gender", "home_email", "home_address"]), unique=True)),
             "user_name_from_email": False,
@@ -42,8 +42,7 @@ def students(draw: st.DrawFn) -> pd.DataFrame:
         for person_id in draw(st.lists(st.sampled_from(PERSON_IDS), unique=True).map(sorted))
     ]
     table = pd.DataFrame(rows, columns=["person_id", *COLUMNS, "keep", "user_name_from_email"])
-    texts = {column: "str" for column in COLUMNS if column != "free_school_meals"}
-    return table.astype({"person_id": "str", "free_school_meals": "boolean", **texts})
+    return table.astype({"person_id": "str", **{each.column: each.kind.dtype for each in ATTRIBUTES}})
 
 
 @st.composite

@@ -9,6 +9,7 @@ from adas_account import COLUMNS, ada, transform
 from invented_tables import ADA, ADAS_EMAIL, email, of_ada, period
 from pandas.testing import assert_frame_equal
 
+from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.model.findings import FINDING_COLUMNS
 
 
@@ -16,14 +17,13 @@ def test_the_columns_of_an_account_are_those_of_the_directorys_attributes() -> N
     accounts = transform().accounts
     assert accounts.columns.tolist() == ["person_id", *COLUMNS, "keep", "user_name_from_email"]
     assert str(accounts["person_id"].dtype) == "str"
-    assert str(accounts["free_school_meals"].dtype) == "boolean"
-    assert {str(accounts[column].dtype) for column in COLUMNS if column != "free_school_meals"} == {"str"}
+    assert [str(accounts[each.column].dtype) for each in ATTRIBUTES] == [each.kind.dtype for each in ATTRIBUTES]
 
 
 def test_a_student_of_whom_sims_has_nothing_else_gets_blank_values() -> None:
     account = ada()
     assert account.values == {
-        **dict.fromkeys(COLUMNS),
+        **{each.column: each.kind.nothing for each in ATTRIBUTES},
         "user_name": "004604",
         "given_name": "Ada",
         "family_name": "Archer",
