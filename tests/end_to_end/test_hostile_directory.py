@@ -168,14 +168,14 @@ UNREADABLE: dict[str, Case] = {
     "a 401 to discovery": Case(
         lambda: (Spoiler("GET .*/ServiceProviderConfig", status(401), for_ever=True),),
         sent=("GET .*/ServiceProviderConfig", 2),  # of the task, and of the report, which cannot be sent
-        breaks="transform",
+        breaks="plan",
         reason=CONNECTION,
     ),
     "a 403 to the list": Case(
         lambda: (Spoiler(LIST, status(403), for_ever=True),), sent=(LIST, 1), breaks="plan", reason=CONNECTION
     ),
     "a 404 to everything": Case(
-        lambda: (Spoiler("", status(404), for_ever=True),), breaks="transform", reason="answered 404"
+        lambda: (Spoiler("", status(404), for_ever=True),), breaks="plan", reason="answered 404"
     ),
     "a 429 to the list that asks for half a day": Case(
         lambda: (Spoiler(LIST, status(429, Retry_After="43200"), for_ever=True),),

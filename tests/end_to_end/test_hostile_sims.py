@@ -77,7 +77,7 @@ class School:
 
     proxy: Proxy
     directory: Running
-    dag_night: Night
+    night: Night
     store: Path
     nobody: Trap
     said: list[str]
