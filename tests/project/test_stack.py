@@ -100,6 +100,8 @@ def _start_stubborn(processes: Processes) -> list[psutil.Process]:
     return [leader, *leader.children()]
 
 
+# The interrupt may come while psutil reads a file, which nobody closes then.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_in_the_middle_of_a_start_leaves_no_process_behind(tmp_path: Path) -> None:
     others = psutil.Process().children()  # of tests that ran before in this process
     for tenths in range(60):
