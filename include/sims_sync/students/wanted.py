@@ -80,9 +80,13 @@ def accounts_as_they_should_be(
     }
 
     def selection(attribute: Attribute) -> Selection:
-        if attribute.column in unknown or (attribute.taken_from or "person_id") not in on_roll:
+        if attribute.column in unknown:
             return left_as_it_is(on_roll, attribute)
-        return by_rule[attribute.column] if attribute.taken_from is None else as_in_the_source(on_roll, attribute)
+        if attribute.taken_from is None:
+            return by_rule[attribute.column]
+        if attribute.taken_from not in on_roll:
+            return left_as_it_is(on_roll, attribute)
+        return as_in_the_source(on_roll, attribute)
 
     selections = {attribute: selection(attribute) for attribute in attributes}
     return Transformation(
