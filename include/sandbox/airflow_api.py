@@ -148,10 +148,17 @@ class AirflowApi:
 
     def task_states(self, dag_id: str, run_id: str) -> TaskStates:
         """The states of a run's tasks, in the order in which they began."""
-        instances = self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        instances = self.tasks(dag_id, run_id)
         begun = [instance for instance in instances if instance["state"]]
         begun.sort(key=lambda instance: (instance["start_date"] is None, instance["start_date"] or "", instance["id"]))
         return {instance["task_id"]: instance["state"] for instance in begun}
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """What Airflow knows of each task of a run, as :meth:`task` tells it of one."""
+        instances: list[dict[str, Any]] = self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")[
+            "task_instances"
+        ]
+        return instances
 
     def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """What Airflow knows of a task of a run: ``state``, ``try_number``, ``hostname`` of its worker, ..."""

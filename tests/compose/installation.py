@@ -96,6 +96,12 @@ class Installation:
         self.compose("up", "--detach", "--scale", f"airflow-worker={WORKERS}")
         self.airflow = self.api()
         self.until(self.airflow.healthy, "Airflow is well")
+        self.until(self._workers_answer, "each worker answers")
+
+    def _workers_answer(self) -> bool:
+        ping = ["celery", "--app", "airflow.providers.celery.executors.celery_executor.app", "inspect", "ping"]
+        answer = self.compose("exec", "-T", "airflow-scheduler", *ping, "--json", check=False)
+        return answer.count('"pong"') == WORKERS
 
     def containers(self, service: str = "") -> list[str]:
         """The ids of the containers that there are, of one service or of all."""
