@@ -256,6 +256,18 @@ def test_losses_are_measured_for_each_attribute_alone() -> None:
     }
 
 
+def test_why_a_plan_is_held_tells_nobody_how_many_have_a_value_of_a_special_category() -> None:
+    few, all_of_them = (
+        Night([change("update", n, **{MEALS: False}) for n in range(1, beyond)], accounts(beyond - 1)).held()
+        for beyond in (12, 90)
+    )
+    assert few == all_of_them
+    (reason,) = few
+    assert "limits.clear" in reason
+    assert not any(character.isdigit() for character in reason)
+    assert MEALS not in reason
+
+
 def test_losses_are_measured_against_the_accounts_that_have_the_value() -> None:
     few = [change("update", n, **{MEALS: False}) for n in range(1, 7)]
     having = [{"id": f"a{n}", "externalId": str(n), EXTENSION: {MEALS: n <= 10}} for n in range(1, 101)]

@@ -14,14 +14,18 @@ from typing import Any
 import pytest
 
 from csv_folder import CsvFolder
+from invented_facts import planned
 from schools_without_airflow import SchoolWithoutAirflow
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.places import place_of
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.model.kinds import ADDRESS, DAY, FLAG, PROVISIONS, TEXT, Kind
+from sims_sync.runs.files import RunFiles
+from sims_sync.runs.reading import RunReader
+from sims_sync.runs.redaction import RedactedReader
+from sims_sync.store.local import LocalFolder
 from sims_sync.store.opening import open_store
 from sims_sync.ui.history import History
-from sims_sync.ui.run_page import visible_attributes
 from sims_sync.ui.student_page import student_page
 from stock import StockDirectory, stock_server
 
@@ -134,12 +138,25 @@ def test_it_is_created_left_alone_changed_cleared_and_shown(
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_one_that_tells_health_or_poverty_is_not_named_to_a_viewer(kind: str) -> None:
+def test_one_that_tells_health_or_poverty_is_not_told_to_a_viewer(kind: str, tmp_path: Path) -> None:
     special = invented(kind, special=True)
     attributes = (*ATTRIBUTES, special)
-    written = ["name.givenName", special.name]
-    assert visible_attributes(written, may_edit=True, attributes=attributes) == (written, 0)
-    assert visible_attributes(written, may_edit=False, attributes=attributes) == (["name.givenName"], 1)
+    files = RunFiles(LocalFolder(tmp_path))
+    of_both = change("101", ["name.givenName", special.name])
+    document = {"changes": [of_both, change("102", [special.name])], "unchanged": []}
+    files.save(planned(), {"plan": document}, counts={})
+    whole, redacted = (each(files.folder, attributes).plan() for each in (RunReader, RedactedReader))
+    assert whole
+    assert redacted
+    assert [each.attributes for each in whole.changes] == [("name.givenName", special.name), (special.name,)]
+    assert [each.attributes for each in redacted.changes] == [("name.givenName",)]
+    assert redacted.unchanged == ("102",)
+
+
+def change(person_id: str, attributes: list[str]) -> dict[str, Any]:
+    """An update of a plan's file."""
+    person = {"person_id": int(person_id), "school_identifier": None, "account_id": f"a{person_id}"}
+    return {"kind": "update", **person, "cause": "values differ", "attributes": attributes}
 
 
 def test_what_is_managed_of_an_account_follows_from_the_attributes() -> None:

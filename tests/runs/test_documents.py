@@ -102,7 +102,8 @@ def test_results_are_those_of_the_writes() -> None:
     }
     content = SCHOOL.read("load-failed/load/results.json")
     results = TypeAdapter(list[WriteResult]).validate_json(content)
-    assert as_json([each.model_dump(mode="json") for each in results]) == content
+    saved = [each.model_dump(mode="json", exclude={"prose"}) for each in results]  # an earlier version kept no prose
+    assert as_json(saved) == content
 
 
 def test_a_plan_is_read_without_its_values() -> None:

@@ -166,7 +166,8 @@ def test_what_was_changed_by_hand_or_cannot_be_read_is_as_if_it_were_not_there(h
 def test_a_report_is_of_this_try_if_it_was_finished_after_that_began(files: RunFiles) -> None:
     findings = pd.DataFrame(columns=list(FINDING_COLUMNS))
     head = ReportHead("green-abbey", "tonight", NOW.date(), "success", "", NOW, NOW + timedelta(minutes=3))
-    place = files.save_report(build_report(head, {}, findings, {}), b"person_id")
+    report = build_report(head, {}, findings, {})
+    place = files.save_report(report, report, b"person_id")
     assert place == f"{files.folder}/report.json"
     run = files.read()
     assert run.reported_since(NOW)

@@ -97,7 +97,7 @@ def test_those_who_validated_in_a_run_that_came_to_no_plan_have_failed() -> None
 def test_each_rejected_record_is_listed_with_reason_and_what_to_correct_and_since_when() -> None:
     found = findings(
         ("2447", "004604", "validate", "no_surname", None),
-        ("2448", None, "load", "rejected_by_directory", "invalidValue: *** is too long"),
+        ("2448", None, "load", "rejected_by_directory", "status 400, invalidValue, familyName"),
         (2449, "004605", "validate", "no_primary_email", None),
     )
     since = failing_since(found, {"2447:no_surname": date(2026, 11, 20), "9999:no_email": date(2026, 11, 1)}, TODAY)

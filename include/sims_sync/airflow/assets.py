@@ -25,7 +25,7 @@ def updated(outlet_events: Any, report: Report) -> None:
     Not after a dry run, a superseded, held or failed one, nor after one of some students alone.
 
     :param outlet_events: the task's.
-    :param report: ``report.json``; its counts and effective date go with the event.
+    :param report: for who may only read; its counts and effective date go with the event.
     """
     outlet_events[directory_alias(report.school)].add(
         directory_asset(report.school),

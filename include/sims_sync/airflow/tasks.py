@@ -104,9 +104,13 @@ def report(school_id: str) -> dict[str, Any]:
         reported = report_run(run, states, context["dag_run"].start_date)
         metrics.emit(reported.report)
         if reported.is_whole_sync:
-            assets.updated(context["outlet_events"], reported.report)
+            assets.updated(context["outlet_events"], reported.redacted)
         after_report(run, reported, AirflowPost())
-    return {"report": reported.place, "outcome": reported.report.outcome, "counts": reported.report.counts}
+    return {
+        "report": reported.place,
+        "outcome": reported.report.outcome,
+        "counts": reported.redacted.counts,
+    }
 
 
 def _reference(told: dict[str, Any] | None) -> Reference | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import pandas as pd
@@ -39,7 +39,8 @@ class Result:
 
     :param result: ``done`` (now, or by an earlier try of the same run), ``rejected`` (the record, with its code) or
         ``failed`` (for the server's reasons: worth another try).
-    :param detail: the directory's words, scrubbed of values.
+    :param detail: why, in words of ours.
+    :param prose: the directory's own words, which can name people: for those who may edit.
     :param retry_after: seconds that the server asked to wait before the next try, if it did. Not part of the file.
     """
 
@@ -50,11 +51,13 @@ class Result:
     result: Literal["done", "rejected", "failed"]
     code: str | None = None
     detail: str | None = None
+    prose: str | None = field(default=None, repr=False)
     retry_after: float | None = None
 
     def as_document(self) -> dict[str, Any]:
         """The result as its file holds it."""
-        fields = {name: value for name, value in asdict(self).items() if name != "retry_after"}
+        left_out = {"retry_after", *(() if self.prose else ("prose",))}
+        fields = {name: value for name, value in asdict(self).items() if name not in left_out}
         return {**fields, "person_id": in_document(self.person_id)}
 
 
@@ -259,5 +262,6 @@ def _result(
         result=result or status,
         code=code if result else status_code,
         detail=None if result else written.detail,
+        prose=None if result else written.prose,
         retry_after=written.retry_after,
     )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from sims_sync.changes.plan import Plan, rejected
 from sims_sync.config import Limit
-from sims_sync.model.attributes import ATTRIBUTES, Attribute
+from sims_sync.model.attributes import ATTRIBUTES, Attribute, special_names
 
 MISMATCHES_ALLOWED = 3
 """More records whose account is somebody else's (``identity_mismatch``) hold the plan, SPEC section 5."""
@@ -25,6 +25,12 @@ _WORDS = {
     "create": "{count} accounts would be created, beside {base} active student accounts",
     "reject": "{count} of {base} extracted records are rejected that the last applied run did not reject",
 }
+
+_SPECIAL_LOSS = (
+    "More accounts than the limit (`limits.clear`) allows would lose a value that is told only to those who may edit "
+    "the DAG: the page of the run names it and the number to them."
+)
+"""Who may read the DAG sees why a plan is held, and must not learn how many have a value of a special category."""
 
 Rejected = Mapping[str, int]
 """Rejected records: ``"<Person ID>"`` to 1, and ``"none"`` to the number of those without one."""
@@ -53,6 +59,8 @@ class Measure:
     @property
     def message(self) -> str:
         """The measure in words, with the limit."""
+        if self.attribute in special_names():
+            return _SPECIAL_LOSS
         words = _WORDS[self.limit].format(count=self.count, base=self.base, attribute=self.attribute)
         return f"{words}; the limit (`limits.{self.limit}`) is {self.allowed}."
 

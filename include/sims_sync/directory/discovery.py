@@ -102,7 +102,10 @@ def _parsed(model: type[_Model], value: Any, connection_name: str) -> _Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        places = ", ".join(sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)}))
+        # Of the places only the first name, and only one that the model has: the others can be the server's words.
+        named = {str(field.alias or name) for name, field in model.model_fields.items()}
+        found = {str(each["loc"][0]) for each in error.errors(include_input=False) if each["loc"]}
+        places = ", ".join(sorted(found & named)) or "its shape"
         raise UnexpectedAnswer(
             f"The directory (connection {connection_name}) answered no valid {model.__name__}: {places}.",
             advice="Check that the host of the connection is the SCIM base URL.",

@@ -159,7 +159,7 @@ class Directory:
             return self._not_found(request.key, request.account_id)
         if not 200 <= status < 300:
             check_login(status, request.method, connection_name=self._connection_name)
-        written = outcome(request, status, answer, unquote(location.rpartition("/")[2]))
+        written = outcome(request, status, answer, unquote(location.rpartition("/")[2]), self.mapping)
         if written.status == "created":
             self._look_up.add({**request.data, "id": written.account_id})
         return written
@@ -169,7 +169,7 @@ class Directory:
         try:
             listed = self._look_up.is_listed(account_id)
         except TransientFault as fault:
-            return Written(key, "failed", account_id, fault.message, fault.retry_after)
+            return Written(key, "failed", account_id, fault.message, retry_after=fault.retry_after)
         if listed:
             return Written(key, "failed", account_id, "the directory lists the account, but does not find it")
         return Written(key, "missing", account_id)

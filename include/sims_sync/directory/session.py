@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,9 +27,16 @@ _TOO_MANY_REQUESTS = 429
 REFUSED_LOGIN = (401, 403)
 """The statuses for which :func:`check_login` raises."""
 _SERVERS_REASONS = (429, 500, 502, 503, 504)
-_STRUCTURE = frozenset({"schemas", "op", "path", "type"})
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")
-
+_KINDS = {
+    "text/html": "a web page",
+    "application/xhtml+xml": "a web page",
+    "text/plain": "plain text",
+    "text/xml": "XML",
+    "application/xml": "XML",
+    MEDIA_TYPE: "JSON of another shape",
+    "application/json": "JSON of another shape",
+}
+"""What may be told of an answer, by its media type: the header itself is the server's to fill."""
 
 _HASTY = (5.0, 10.0)
 
@@ -204,34 +210,10 @@ def document(response: requests.Response, *, connection_name: str) -> dict[str, 
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
+        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        kind = _KINDS.get(media_type, "something else")
         raise UnexpectedAnswer(
             f"The directory (connection {connection_name}) answered no SCIM, but {kind}.",
             advice="Check that the host of the connection is the SCIM base URL.",
         )
     return value
-
-
-def scrubbed(detail: Any, values: Iterable[Any]) -> str:
-    """The server's words without the values that were sent, and without anything quoted or like an email address.
-
-    :param values: what was sent, whole. Space within a value does not count: a server may set numbers and lines anew.
-    """
-    text = str(detail or "")
-    for value in sorted({part for each in values for part in _texts(each)}, key=len, reverse=True):
-        text = re.sub(r"\s*".join(map(re.escape, value)), "***", text, flags=re.IGNORECASE)
-    return _QUOTED.sub("***", text)[:200]
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """The texts in what was sent that are somebody's values, and their lines, without space."""
-    if isinstance(value, dict):
-        for name, each in value.items():
-            if name not in _STRUCTURE:
-                yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
-    elif isinstance(value, str):
-        lines = ("".join(line.split()) for line in (value, *value.splitlines()))
-        yield from (line for line in lines if len(line) > 1)

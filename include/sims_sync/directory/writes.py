@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import requests
@@ -10,7 +10,7 @@ import requests
 from sims_sync.directory.bulk import Request
 from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations
 from sims_sync.directory.mapping import AccountMapping
-from sims_sync.directory.session import scrubbed
+from sims_sync.directory.refusals import refusal
 from sims_sync.model.errors import TransientFault
 
 
@@ -58,7 +58,8 @@ class Written:
     :param status: ``created``, ``changed``; ``conflict`` (a unique value is taken), ``stale`` (the account is not what
         was seen), ``missing`` (it is gone), ``refused`` (the directory does not want the record), ``failed`` (for the
         server's reasons; whether it got through is not known).
-    :param detail: the directory's words, scrubbed of values.
+    :param detail: why, in words of ours.
+    :param prose: the directory's own words, which can name people.
     :param retry_after: seconds that the server asked to wait, if it did.
     """
 
@@ -66,6 +67,7 @@ class Written:
     status: Status
     account_id: str | None = None
     detail: str | None = None
+    prose: str | None = field(default=None, repr=False)
     retry_after: float | None = None
 
 
@@ -89,26 +91,26 @@ def request_for(
     return Request(change.key, "PATCH", body, change.account_id, version) if operations else None
 
 
-def outcome(request: Request, status: int, answer: dict[str, Any], location: str) -> Written:
+def outcome(request: Request, status: int, answer: dict[str, Any], location: str, mapping: AccountMapping) -> Written:
     """What an answer to a write means.
 
     :param status: of the answer, 0 where it has none.
     :param answer: the account, or the error.
     :param location: the id of a new account, where the answer does not hold it.
+    :param mapping: names the attributes that may be told of a refusal.
     """
     if 200 <= status < 300:
         if request.account_id is not None:
             return Written(request.key, "changed", request.account_id)
         account_id = str(answer.get("id") or location) or None
         return Written(request.key, "created" if account_id else "failed", account_id)
-    parts = [str(part) for part in (answer.get("scimType"), answer.get("detail")) if part]
-    detail = scrubbed(": ".join(parts), [request.data]) or None
+    said = refusal(status, answer, mapping)
     if status == requests.codes.too_many_requests or status >= 500 or status == 0:
-        return Written(request.key, "failed", request.account_id, detail)
+        return Written(request.key, "failed", request.account_id, said.told, said.prose)
     statuses = _STATUSES_OF_A_CREATE if request.account_id is None else _STATUSES_OF_A_CHANGE
-    return Written(request.key, statuses.get(status, "refused"), request.account_id, detail)
+    return Written(request.key, statuses.get(status, "refused"), request.account_id, said.told, said.prose)
 
 
 def failed(write: Write | Request, fault: TransientFault) -> Written:
     """A write whose answer did not come: whether it got through is not known."""
-    return Written(write.key, "failed", write.account_id, fault.message, fault.retry_after)
+    return Written(write.key, "failed", write.account_id, fault.message, retry_after=fault.retry_after)

@@ -8,6 +8,7 @@ shows how to add one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -141,3 +142,18 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
 )
 """All attributes, in the order in which pages and plans name them."""
+
+
+def special_names(attributes: Iterable[Attribute] = ATTRIBUTES) -> frozenset[str]:
+    """The names of those that tell health or poverty."""
+    return frozenset(attribute.name for attribute in attributes if attribute.special)
+
+
+def only_special(kind: str, written: Iterable[str], attributes: Iterable[Attribute] = ATTRIBUTES) -> bool:
+    """Whether the mere fact of a change tells health or poverty, so that who may only read is told that the account is
+    unchanged (SPEC section 9).
+
+    :param kind: of the change.
+    :param written: the names of what it writes.
+    """
+    return kind == "update" and special_names(attributes).issuperset(written)

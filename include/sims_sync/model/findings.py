@@ -13,8 +13,12 @@ Stage = Literal["validate", "transform", "plan", "load"]
 
 FINDING_COLUMNS = ("person_id", "school_identifier", "stage", "code", "detail")
 """``person_id`` str (null where SIMS has none), ``school_identifier`` str (the admission number, nullable),
-``stage`` str, ``code`` str (a key of :data:`CODES`), ``detail`` str (null; for ``rejected_by_directory`` the SCIM
-error, scrubbed of values)."""
+``stage`` str, ``code`` str (a key of :data:`CODES`), ``detail`` str (null; for ``rejected_by_directory`` what
+``directory.refusals`` tells; for ``account_not_linked`` the account; for what concerns special categories alone, the
+labels of the attributes)."""
+
+FOR_EDITORS = frozenset({"account_not_linked"})
+"""The codes whose detail is only for those who may edit: an account's id is the directory's, and can be an address."""
 
 
 @dataclass(frozen=True)

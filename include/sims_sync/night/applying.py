@@ -19,6 +19,7 @@ from sims_sync.changes.apply import (
 from sims_sync.changes.change import Change
 from sims_sync.changes.plan import Plan
 from sims_sync.directory.scim_client import Directory
+from sims_sync.model.attributes import only_special
 from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
 from sims_sync.night.approval import PLAN_LIFETIME
 from sims_sync.night.planning import discovered, open_plan, plan_options, superseded, wanted_accounts
@@ -48,7 +49,7 @@ def load(run: Run, approved: Reference | None) -> Reference:
     replan = replan_student(wanted_accounts(run, source), plan_options(run, directory, source.facts))
     with _alone(run, source, "load") as lease:
         results, fault = _write(run, directory, plan.for_students, replan, lease)
-        reference = _save(run, LoadFacts, approval, results)
+        reference = _save(run, LoadFacts, approval, plan.for_students, results)
     _check_complete(plan.for_students, results, fault)
     return reference
 
@@ -72,7 +73,7 @@ def disable_leavers(run: Run, loaded: Reference | None) -> Reference:
         if fault is None:
             results, fault = _read_back(directory, results)
         _write_down_done(run, approval, results, earlier if fault else frozenset())
-        reference = _save(run, DisableLeaversFacts, approval, results)
+        reference = _save(run, DisableLeaversFacts, approval, plan.for_leavers, results)
     _check_complete(plan.for_leavers, results, fault)
     return reference
 
@@ -162,25 +163,35 @@ def _read_back(directory: Directory, results: list[Result]) -> tuple[list[Result
         results = read_back(directory, results)
     except SyncError as fault:
         return results, fault
-    active = [str(result.account_id) for result in results if result.detail == LEFT_ACTIVE]
+    active = [result.person_id for result in results if result.detail == LEFT_ACTIVE]
     if not active:
         return results, None
     return results, UnexpectedAnswer(
-        f"The directory answered success, but left {len(active)} account(s) active: {', '.join(active[:20])}.",
+        f"The directory answered success, but left {len(active)} account(s) active: {_people(active)}.",
         advice="Ask the directory's support why `active: false` has no effect.",
     )
+
+
+def _people(person_ids: list[str | None], most: int = 20) -> str:
+    """Whose accounts, by Person ID: the account's own id is the directory's, and can be an address."""
+    known = [f"person {person_id}" for person_id in person_ids if person_id is not None]
+    nobodys = len(person_ids) - len(known)
+    told = [*known[:most], *([f"{len(known) - most} more"] if len(known) > most else [])]
+    return ", ".join([*told, *([f"{nobodys} without a Person ID"] if nobodys else [])])
 
 
 def _save(
     run: Run,
     facts: type[LoadFacts | DisableLeaversFacts],
     approval: StageOutput[ApproveFacts],
+    changes: list[Change],
     results: list[Result],
 ) -> Reference:
+    hidden = {each.person_id for each in changes if only_special(each.kind, each.attributes, run.attributes)}
     return run.files.save(
         facts(approved=approval.reference, set_mark=run.parameters.only_person_ids is None),
         {"results": [result.as_document() for result in results]},
-        counts=Counter(result.result for result in results),
+        counts=Counter(result.result for result in results if result.person_id not in hidden),
     )
 
 

@@ -52,7 +52,7 @@ def lapse(run: Run, planned_at: datetime, now: datetime, *, ends_at: datetime) -
 
 def subject(run: Run, plan: StageOutput[PlanFacts]) -> str:
     """The question in one line."""
-    return f"{run.school.name}: approve {sum(plan.counts[kind] for kind in _KINDS)} changes?"
+    return f"{run.school.name}: approve {sum(plan.told[kind] for kind in _KINDS)} changes?"
 
 
 def question(run: Run, plan: StageOutput[PlanFacts], lapses_at: datetime) -> str:
@@ -68,8 +68,8 @@ def question(run: Run, plan: StageOutput[PlanFacts], lapses_at: datetime) -> str
         "",
         "| accounts | |",
         "|---|---:|",
-        *(f"| {words} | {plan.counts[kind]:,} |" for kind, words in _KINDS.items()),
-        f"| unchanged | {plan.counts['unchanged']:,} |",
+        *(f"| {words} | {plan.told[kind]:,} |" for kind, words in _KINDS.items()),
+        f"| unchanged, or changed in what only those may see who may edit the DAG | {plan.told['unchanged']:,} |",
         f"| records rejected | {sum(plan.facts.rejected.values()):,} |",
         "",
         f"**Approve** only if these numbers are what the school expects; **Reject** writes nothing and fails the run. "
@@ -92,7 +92,7 @@ def mail_question(run: Run, plan: StageOutput[PlanFacts], lapses_at: datetime, p
         run.school,
         effective_date=plan.facts.effective_date.isoformat(),
         reasons=plan.facts.reasons,
-        counts={words: plan.counts[kind] for kind, words in _KINDS.items()},
+        counts={words: plan.told[kind] for kind, words in _KINDS.items()},
         lapses_at=lapses_at,
         places=post.places(run.school, run.run_id),
     )

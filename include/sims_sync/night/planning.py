@@ -15,6 +15,7 @@ from sims_sync.directory.discovery import Capabilities, discover
 from sims_sync.directory.present import account_table
 from sims_sync.directory.scim_client import Directory
 from sims_sync.directory.session import Endpoint
+from sims_sync.model.attributes import only_special
 from sims_sync.night.run import Run, Skipped
 from sims_sync.runs.documents import (
     ExtractFacts,
@@ -50,7 +51,7 @@ def extract(run: Run) -> Reference:
     return run.files.save(
         ExtractFacts(effective_date=effective_date, extracted_at=extracted_at),
         {**raw, **extracted.tables},
-        counts={name: len(table) for name, table in extracted.tables.items()},
+        counts={name: len(table) for name, table in extracted.tables.items() if name not in sources.SPECIAL},
     )
 
 
@@ -146,7 +147,16 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
             "capabilities": capabilities.model_dump(mode="json"),
         },
         counts=planned.counts,
+        told=_told(run, planned),
     )
+
+
+def _told(run: Run, planned: Plan) -> dict[str, int]:
+    """The counts for who may only read: what is written of special categories alone counts as unchanged."""
+    hidden = sum(only_special(change.kind, change.attributes, run.attributes) for change in planned.changes)
+    if not hidden:
+        return {}
+    return {"update": planned.counts["update"] - hidden, "unchanged": planned.counts["unchanged"] + hidden}
 
 
 def discovered(plan: StageOutput[PlanFacts] | None, endpoint: Endpoint) -> Capabilities:

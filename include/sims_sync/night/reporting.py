@@ -24,6 +24,7 @@ from sims_sync.runs.documents import (
     ValidateFacts,
 )
 from sims_sync.runs.reading import RunReader, StageOutput
+from sims_sync.runs.redaction import RedactedReader
 from sims_sync.runs.report import (
     ReportHead,
     build_report,
@@ -43,12 +44,14 @@ _STOPPED = "the task was stopped or marked failed"
 class Reported:
     """What was reported of a run.
 
+    :param redacted: the report for who may only read, as Airflow shows it to them.
     :param place: where the report lies.
     :param failure: how the run failed, if it did.
     :param is_whole_sync: whether the directory agrees with the whole roll now: all of it was applied.
     """
 
     report: Report
+    redacted: Report
     place: str
     failure: Failure | None
     is_whole_sync: bool
@@ -83,13 +86,18 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
         started_at=started_at,
         finished_at=datetime.now(UTC),
     )
-    report = build_report(head, _counts(left, outcome, findings), findings, since, solved, _notes(left))
-    place = run.files.save_report(report, errors_csv(report))
-    log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in report.counts.items()))
+    notes = _notes(left)
+    report = build_report(head, _counts(left, outcome, findings), findings, since, solved, notes)
+    shown = RedactedReader(left.folder, run.attributes)
+    told = shown.findings()
+    redacted = build_report(head, _counts(shown, outcome, told), told, since, notes=notes)
+    place = run.files.save_report(report, redacted, errors_csv(report))
+    log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in redacted.counts.items()))
     if outcome != "dry_run":
         _send(run, report, plan)
     return Reported(
         report,
+        redacted,
         place,
         failure=None if broken is None else _failure(run, left, broken),
         is_whole_sync=outcome == "success" and run.parameters.only_person_ids is None,

@@ -181,14 +181,19 @@ FACTS: dict[str, type[Facts]] = {
 class Manifest(Document, Generic[F]):
     """``<stage>.json``: what a stage saved. It is written last, so that a stage that has one has finished.
 
+    :param told: those of the counts that are others for who may only read.
     :param files: the hash of each file in the stage's folder, by name.
     """
 
     stage: str
     saved_at: Moment
     counts: dict[str, int]
+    told: dict[str, int] = Field(default_factory=dict)
     facts: F
     files: dict[str, str]
+
+    def as_json(self) -> bytes:
+        return as_json(self.model_dump(mode="json", by_alias=True, exclude=None if self.told else {"told"}))
 
 
 class Question(Document):
@@ -243,7 +248,10 @@ class PlanDocument(Document):
 
 
 class WriteResult(Document):
-    """An entry of ``<stage>/results.json``: what became of one planned change (``changes.apply.Result``)."""
+    """An entry of ``<stage>/results.json``: what became of one planned change (``changes.apply.Result``).
+
+    :param prose: the directory's own words, which can name people: for those who may edit.
+    """
 
     kind: Kind
     person_id: PersonId | None
@@ -252,6 +260,7 @@ class WriteResult(Document):
     result: Literal["done", "rejected", "failed"]
     code: str | None = None
     detail: str | None = None
+    prose: str | None = Field(default=None, repr=False)
 
 
 class ReportedWarning(Document):

@@ -11,12 +11,22 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import pandas as pd
 
 from sims_sync.model.errors import SyncError
 from sims_sync.runs.documents import STAGES, Ending, F, Manifest, PlanFacts, Question, Reference, Report
-from sims_sync.runs.reading import ERRORS_CSV, QUESTION, REPORT, RunReader, StageOutput, open_output, reference_to
+from sims_sync.runs.reading import (
+    ERRORS_CSV,
+    QUESTION,
+    REPORT,
+    RunReader,
+    StageOutput,
+    open_output,
+    reference_to,
+)
+from sims_sync.runs.redaction import REDACTED_REPORT
 from sims_sync.store.content import as_json, sha256
 from sims_sync.store.folder import Folder
 
@@ -45,12 +55,14 @@ class RunFiles:
         files: Mapping[str, pd.DataFrame | bytes | Mapping[str, object] | Sequence[object]],
         *,
         counts: Mapping[str, int],
+        told: Mapping[str, int] = MappingProxyType({}),
     ) -> Reference:
         """Save a stage's output; the manifest comes last, so that an unfinished stage has none.
 
         :param facts: what the stage tells; they say which stage it is.
         :param files: by name: a table (saved as ``<name>.parquet``), bytes (saved under the name as it is), or JSON
             (saved as ``<name>.json``).
+        :param told: those of the counts that are others in XCom, which everybody sees who may read the DAG.
         """
         saved: dict[str, str] = {}
         for name, value in files.items():
@@ -58,7 +70,12 @@ class RunFiles:
             (self.folder / facts.stage).write(file_name, content)
             saved[file_name] = sha256(content)
         manifest = Manifest(
-            stage=facts.stage, saved_at=datetime.now(UTC), counts=dict(counts), facts=facts, files=saved
+            stage=facts.stage,
+            saved_at=datetime.now(UTC),
+            counts=dict(counts),
+            told=dict(told),
+            facts=facts,
+            files=saved,
         )
         content = manifest.as_json()
         self.folder.write(f"{facts.stage}.json", content)
@@ -97,12 +114,14 @@ class RunFiles:
         question = Question(plan=plan.reference.sha256, asked_at=datetime.now(UTC), lapses_at=lapses_at)
         self.folder.write(QUESTION, question.as_json())
 
-    def save_report(self, report: Report, errors_csv: bytes) -> str:
+    def save_report(self, report: Report, redacted: Report, errors_csv: bytes) -> str:
         """Save the report, and the list for a spreadsheet.
 
+        :param redacted: the report for who may only read.
         :returns: where the report lies.
         """
         self.folder.write(ERRORS_CSV, errors_csv)
+        self.folder.write(REDACTED_REPORT, redacted.as_json())
         self.folder.write(REPORT, report.as_json())
         return f"{self.folder}/{REPORT}"
 

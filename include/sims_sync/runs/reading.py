@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.model.errors import PermanentFault
 from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.runs.documents import (
@@ -45,6 +46,7 @@ How = Literal["done", "failed", "held", "skipped", "superseded", "waiting", ""]
 
 T = TypeVar("T")
 
+
 _ENDING = TypeAdapter(Ending)
 _PLAN = TypeAdapter(PlanDocument)
 _QUESTION = TypeAdapter(Question)
@@ -71,6 +73,11 @@ class StageOutput(Generic[F]):
     @property
     def counts(self) -> Mapping[str, int]:
         return self.manifest.counts
+
+    @property
+    def told(self) -> Mapping[str, int]:
+        """The counts for who may only read."""
+        return {**self.manifest.counts, **self.manifest.told}
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -126,10 +133,8 @@ def open_output(folder: Folder, facts: type[F], reference: Reference | None = No
 
 def reference_to(folder: Folder, content: bytes, manifest: Manifest[F]) -> Reference:
     """What names a stage's output to other stages."""
-    stage = manifest.facts.stage
-    return Reference(
-        stage=stage, manifest=f"{folder}/{stage}.json", sha256=sha256(content), counts=dict(manifest.counts)
-    )
+    stage, counts = manifest.facts.stage, {**manifest.counts, **manifest.told}
+    return Reference(stage=stage, manifest=f"{folder}/{stage}.json", sha256=sha256(content), counts=counts)
 
 
 @dataclass(frozen=True)
@@ -144,8 +149,9 @@ class StageState:
 class RunReader:
     """What a run has left in its folder by now. What is not there (any more), or was changed by hand, is none."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, attributes: Sequence[Attribute] = ATTRIBUTES) -> None:
         self.folder = folder
+        self.attributes = attributes
         self.names = frozenset(folder.names())
         self._outputs: dict[str, StageOutput[Any] | None] = {}
 
@@ -216,7 +222,11 @@ class RunReader:
 
     def report(self) -> Report | None:
         """The report."""
-        return _read(self._content(REPORT), _REPORT)
+        return self.read_report(REPORT)
+
+    def read_report(self, name: str) -> Report | None:
+        """A report in a file of its own name."""
+        return _read(self._content(name), _REPORT)
 
     def reported_since(self, moment: datetime | None) -> bool:
         """Whether there is a report of the try of the run that began then: one that is cleared keeps its old report

@@ -50,6 +50,9 @@ TABLES: Mapping[str, pa.DataFrameSchema] = {
 ``person_id`` is a key in its one spelling, null where the source sent none that is valid. All tables but ``students``
 may hold people who are no students. A table of what a source cannot know is empty."""
 
+SPECIAL = frozenset({"sen_provisions", "free_meals"})
+"""The tables that tell health or poverty: how many rows they have is told to nobody."""
+
 
 @dataclass(frozen=True)
 class Fetched:

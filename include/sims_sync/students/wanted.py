@@ -91,7 +91,7 @@ def accounts_as_they_should_be(
     selections = {attribute: selection(attribute) for attribute in attributes}
     return Transformation(
         accounts=_accounts(on_roll, selections, username_policy),
-        findings=_findings(on_roll, selections.values()),
+        findings=_findings(on_roll, selections),
         choices=_choices(selections.values()),
     )
 
@@ -146,14 +146,19 @@ def _kept_columns(ids: pd.Series[str], selections: Collection[Selection]) -> pd.
     return pd.Series([kept.get(person_id, []) for person_id in ids], index=ids.index, dtype=object)
 
 
-def _findings(students: pd.DataFrame, selections: Collection[Selection]) -> pd.DataFrame:
-    warnings = pd.concat([selection.warnings for selection in selections]).drop_duplicates()
+def _findings(students: pd.DataFrame, selections: Mapping[Attribute, Selection]) -> pd.DataFrame:
+    # A warning about special categories names them, which tells it from the same one about anything else.
+    warnings = pd.concat(
+        [
+            selection.warnings.assign(detail=attribute.label if attribute.special else None)
+            for attribute, selection in sorted(selections.items(), key=lambda each: each[0].special)
+        ]
+    ).drop_duplicates(["person_id", "code"])
     numbers = students[["person_id", "admission_number"]].rename(columns={"admission_number": "school_identifier"})
     found = warnings.sort_values("person_id", key=sort_key, kind="stable").astype("str")
     found = found.merge(numbers, on="person_id", how="left", validate="many_to_one")
     return found.assign(
         stage=pd.Series("transform", index=found.index, dtype="str"),
-        detail=pd.Series(None, index=found.index, dtype="str"),
     )[list(FINDING_COLUMNS)]
 
 

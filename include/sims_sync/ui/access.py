@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
@@ -20,14 +20,25 @@ MAY_READ = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 
 def readable(dag_ids: Collection[str], user: Any) -> set[str]:
     """Those of the DAGs whose runs the user may read."""
+    return _allowed(dag_ids, user, "GET", DagAccessEntity.RUN)
+
+
+def editable(dag_ids: Collection[str], user: Any) -> set[str]:
+    """Those of the DAGs that the user may edit, and so may see values of their students."""
+    return _allowed(dag_ids, user, "PUT", None)
+
+
+def _allowed(
+    dag_ids: Collection[str], user: Any, method: Literal["GET", "PUT"], entity: DagAccessEntity | None
+) -> set[str]:
     teams = DagModel.get_dag_id_to_team_name_mapping(list(dag_ids))
     manager = get_auth_manager()
     return {
         dag_id
         for dag_id in dag_ids
         if manager.is_authorized_dag(
-            method="GET",
-            access_entity=DagAccessEntity.RUN,
+            method=method,
+            access_entity=entity,
             details=DagDetails(id=dag_id, team_name=teams.get(dag_id)),
             user=user,
         )
@@ -35,6 +46,5 @@ def readable(dag_ids: Collection[str], user: Any) -> set[str]:
 
 
 def may_edit(dag_id: str, user: Any) -> bool:
-    """Whether the user may edit the DAG, and so may see values of its students."""
-    details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
-    return bool(get_auth_manager().is_authorized_dag(method="PUT", details=details, user=user))
+    """Whether the user may edit the DAG."""
+    return bool(editable([dag_id], user))

@@ -20,15 +20,14 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from sims_sync.airflow.configured import configured_store
 from sims_sync.config import ConfigError, School, config_path, load_schools
-from sims_sync.runs.reading import RunReader
-from sims_sync.store.layout import run_folder
-from sims_sync.ui.access import MAY_READ, User, may_edit, readable
+from sims_sync.ui.access import MAY_READ, User, editable, may_edit, readable
 from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run
 from sims_sync.ui.history import History
 from sims_sync.ui.pages import page
 from sims_sync.ui.run_page import run_page
 from sims_sync.ui.school_page import school_page
 from sims_sync.ui.schools_page import line, lines
+from sims_sync.ui.seen import seen
 from sims_sync.ui.student_page import find_people, student_page
 
 app = FastAPI(title="Student sync", docs_url=None, redoc_url=None, openapi_url=None)
@@ -60,7 +59,10 @@ def schools(request: Request, user: User) -> HTMLResponse:
     shown = [school for school in configured if school.dag_id in allowed]
     if configured and not shown:
         raise HTTPException(403)
-    history = _history().of_all([school.id for school in shown])
+    edits = editable([school.dag_id for school in shown], user)
+    history = _history().of_all(
+        [school.id for school in shown], editable={school.id for school in shown if school.dag_id in edits}
+    )
     return page(
         request,
         "schools",
@@ -70,12 +72,13 @@ def schools(request: Request, user: User) -> HTMLResponse:
 
 
 @app.get("/dags/{dag_id}", dependencies=[MAY_READ])
-def school(request: Request, dag_id: str) -> HTMLResponse:
+def school(request: Request, dag_id: str, user: User) -> HTMLResponse:
     """A school: its history, configuration, mark and limits."""
-    found, history = _school(dag_id), _history()
-    runs = history.of(found.id)
+    found, history, edits = _school(dag_id), _history(), may_edit(dag_id, user)
+    runs = history.of(found.id, may_edit=edits)
     standing = line(found, runs, dag_states([dag_id]).get(dag_id), history.root, datetime.now(UTC))
-    return page(request, "school", shown=school_page(history.root, found, runs, standing), school=found)
+    shown = school_page(history.root, found, runs, standing, may_edit=edits)
+    return page(request, "school", shown=shown, school=found)
 
 
 @app.get("/dags/{dag_id}/runs/{run_id}", dependencies=[MAY_READ])
@@ -98,10 +101,10 @@ def run(request: Request, dag_id: str, run_id: str, user: User) -> HTMLResponse:
 
 
 @app.get("/dags/{dag_id}/runs/{run_id}/errors.csv", dependencies=[MAY_READ])
-def errors_csv(dag_id: str, run_id: str) -> Response:
+def errors_csv(dag_id: str, run_id: str, user: User) -> Response:
     """The records that a run rejected, as the file for a spreadsheet."""
     found = _school(dag_id)
-    files = RunReader(run_folder(_history().root, found.id, run_id))
+    files = seen(_history().root, found.id, run_id, may_edit=may_edit(dag_id, user))
     content = files.errors_csv()
     if content is None:
         raise HTTPException(404, "This run has no list of errors (any more).")
@@ -121,15 +124,9 @@ async def find_student(request: Request, dag_id: str) -> Response:
 @app.get("/dags/{dag_id}/students/{person_id}", dependencies=[MAY_READ])
 def student(request: Request, dag_id: str, person_id: str, user: User, run: str | None = None) -> HTMLResponse:
     """A student: why there is an account or not."""
-    found, history = _school(dag_id), _history()
-    shown = student_page(
-        history.root,
-        found,
-        history.of(found.id),
-        person_id,
-        wanted_run=run,
-        may_see_values=may_edit(dag_id, user),
-    )
+    found, history, edits = _school(dag_id), _history(), may_edit(dag_id, user)
+    runs = history.of(found.id, may_edit=edits)
+    shown = student_page(history.root, found, runs, person_id, wanted_run=run, may_see_values=edits)
     if shown is None:
         raise HTTPException(404, _NOBODY)
     return page(request, "student", shown=shown, school=found)

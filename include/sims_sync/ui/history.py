@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from sims_sync.runs.documents import NOTHING_WRITTEN, Report
 from sims_sync.runs.reading import REPORT
+from sims_sync.runs.redaction import REDACTED_REPORT, redacted
 from sims_sync.store.folder import Folder, Stamp
 from sims_sync.store.layout import STATE
 
@@ -61,44 +62,63 @@ class History:
 
     def __init__(self, root: Folder) -> None:
         self.root = root
-        self._read: dict[str, dict[str, tuple[Stamp, RunSummary]]] = {}
+        self._read: dict[tuple[str, bool], dict[str, tuple[Stamp, RunSummary]]] = {}
         self._lock = threading.Lock()
 
-    def of_all(self, school_ids: Collection[str], most: int = SHOWN) -> dict[str, list[RunSummary]]:
-        """The newest runs that have a report, the newest first, by school."""
-        with ThreadPoolExecutor(self.root.at_once) as pool:
-            return dict(zip(school_ids, pool.map(lambda each: self.of(each, most), school_ids), strict=True))
+    def of_all(
+        self, school_ids: Collection[str], most: int = SHOWN, *, editable: Collection[str] = frozenset()
+    ) -> dict[str, list[RunSummary]]:
+        """The newest runs that have a report, the newest first, by school.
 
-    def of(self, school_id: str, most: int = SHOWN) -> list[RunSummary]:
-        """The newest runs of a school that have a report, the newest first."""
+        :param editable: the schools whose DAG the user may edit.
+        """
+        with ThreadPoolExecutor(self.root.at_once) as pool:
+            runs = pool.map(lambda each: self.of(each, most, may_edit=each in editable), school_ids)
+            return dict(zip(school_ids, runs, strict=True))
+
+    def of(self, school_id: str, most: int = SHOWN, *, may_edit: bool = False) -> list[RunSummary]:
+        """The newest runs of a school that have a report, the newest first.
+
+        :param may_edit: whether the user may edit the school's DAG.
+        """
         with self._lock:
-            known = self._read.get(school_id, {})
+            known = self._read.get((school_id, may_edit), {})
         read: dict[str, tuple[Stamp, RunSummary]] = {}
         stamps = (self.root / school_id).stamps(REPORT)
         newest = sorted(((stamp, folder) for folder, stamp in stamps.items() if folder != STATE), reverse=True)
         for stamp, folder in newest[:most]:
             if folder in known and known[folder][0] == stamp:
                 read[folder] = known[folder]
-            elif (summary := self._summary(school_id, folder)) is not None:
+            elif (summary := _summary(self.root / school_id / folder, folder, may_edit=may_edit)) is not None:
                 read[folder] = stamp, summary
         with self._lock:
-            self._read[school_id] = read  # what is not shown any more is forgotten
+            self._read[school_id, may_edit] = read  # what is not shown any more is forgotten
         runs = [summary for _, summary in read.values()]
         return sorted(runs, key=lambda run: run.started_at.timestamp() if run.started_at else 0.0, reverse=True)
 
-    def _summary(self, school_id: str, folder: str) -> RunSummary | None:
+
+def _summary(run: Folder, name: str, *, may_edit: bool) -> RunSummary | None:
+    if not may_edit:
         try:
-            return summarise((self.root / school_id / folder).read(REPORT), folder)
-        except FileNotFoundError:  # deleted or cleared meanwhile
-            return None
+            return summarise(run.read(REDACTED_REPORT), name)
+        except FileNotFoundError:  # of an earlier version
+            pass
+    try:
+        return summarise(run.read(REPORT), name, redact=not may_edit)
+    except FileNotFoundError:  # deleted or cleared meanwhile
+        return None
 
 
-def summarise(content: bytes, folder: str) -> RunSummary:
-    """A report in one line; one that cannot be read says so, under the name of its folder."""
+def summarise(content: bytes, folder: str, *, redact: bool = False) -> RunSummary:
+    """A report in one line; one that cannot be read says so, under the name of its folder.
+
+    :param redact: whether it is for who may only read.
+    """
     try:
         report = Report.model_validate_json(content)
     except ValidationError:
         return RunSummary(run_id=folder, outcome="unreadable", reason=f"{folder}/{REPORT} is no report.")
+    report = redacted(report) if redact else report
     return RunSummary(
         run_id=report.run_id,
         outcome=report.outcome,

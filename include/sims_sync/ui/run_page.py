@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from sims_sync.config import School
-from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.runs.documents import (
     NOTHING_WRITTEN,
     ExtractFacts,
@@ -24,9 +23,9 @@ from sims_sync.runs.documents import (
 )
 from sims_sync.runs.reading import ERRORS_CSV, RunReader, StageOutput, StageState
 from sims_sync.store.folder import Folder
-from sims_sync.store.layout import run_folder
 from sims_sync.ui.airflow_runs import AirflowRun
 from sims_sync.ui.charts import Flow, flow
+from sims_sync.ui.seen import seen
 from sims_sync.ui.so_far import so_far
 from sims_sync.ui.tables import Table, table
 from sims_sync.ui.words import OUTCOMES, Label
@@ -41,8 +40,8 @@ _NO_REPORT = Label("No report", "bad")
 class ShownChange:
     """A planned change, as far as it may be shown: old and new values are not among it.
 
+    :param account_id: none where the user may not see it.
     :param attributes: the names of what is written.
-    :param hidden: how many of them the user may not see.
     :param result: what became of it; empty where it was not tried.
     """
 
@@ -52,7 +51,6 @@ class ShownChange:
     account_id: str | None
     cause: str
     attributes: Sequence[str]
-    hidden: int
     result: str
 
 
@@ -63,6 +61,7 @@ class RunPage:
     :param would: nothing of the plan was written, so that the numbers are what it would have done.
     :param waits: why the plan waits for an answer now; empty where it does not.
     :param picture: none where nothing was extracted.
+    :param prose: what the directory said of refused writes in its own words, by Person ID; empty for who may only read.
     """
 
     school: School
@@ -81,6 +80,7 @@ class RunPage:
     picture: Flow | None
     changes: Table[ShownChange] | None
     errors: Table[ReportedError]
+    prose: Mapping[str, Sequence[str]]
     warnings: Table[ReportedWarning]
     has_csv: bool
 
@@ -98,10 +98,9 @@ def run_page(
     """What the page shows; none where the run has no files (any more).
 
     :param parameters: the request's query.
-    :param may_edit: whether the user may edit the DAG, and so may see that an attribute changes which tells health or
-        poverty.
+    :param may_edit: whether the user may edit the DAG.
     """
-    files = RunReader(run_folder(root, school.id, run.run_id))
+    files = seen(root, school.id, run.run_id, may_edit=may_edit)
     if files.is_empty:
         return None
     report, waits = files.report(), files.waits_for_approval()
@@ -126,6 +125,7 @@ def run_page(
         else None,
         changes=_changes(files, parameters, may_edit=may_edit),
         errors=_findings("errors", known.errors, parameters, "failing_since"),
+        prose=_prose(files),
         warnings=_findings("warnings", known.warnings, parameters),
         has_csv=ERRORS_CSV in files.names,
     )
@@ -156,21 +156,18 @@ def _changes(files: RunReader, parameters: Mapping[str, str], *, may_edit: bool)
     if plan is None:
         return None
     results = {_key(result): result.result for result in files.results()}
-    entries = []
-    for change in plan.changes:
-        shown, hidden = visible_attributes(change.attributes, may_edit=may_edit)
-        entries.append(
-            ShownChange(
-                kind=change.kind,
-                person_id=change.person_id,
-                school_identifier=change.school_identifier,
-                account_id=change.account_id,
-                cause=change.cause,
-                attributes=shown,
-                hidden=hidden,
-                result=results.get(_key(change), ""),
-            )
+    entries = [
+        ShownChange(
+            kind=change.kind,
+            person_id=change.person_id,
+            school_identifier=change.school_identifier,
+            account_id=change.account_id if may_edit else None,
+            cause=change.cause,
+            attributes=change.attributes,
+            result=results.get(_key(change), ""),
         )
+        for change in plan.changes
+    ]
     columns = ("kind", "person_id", "school_identifier", "cause", "result")
     return table("changes", entries, parameters, filter_by="kind", columns=columns)
 
@@ -180,10 +177,9 @@ def _key(entry: PlannedChange | WriteResult) -> tuple[Kind, str | int | None]:
     return entry.kind, entry.account_id if entry.person_id is None else entry.person_id
 
 
-def visible_attributes(
-    written: Sequence[str], *, may_edit: bool, attributes: Sequence[Attribute] = ATTRIBUTES
-) -> tuple[list[str], int]:
-    """The names of written attributes that a user may see, and how many others there are."""
-    special = {attribute.name for attribute in attributes if attribute.special}
-    shown = [name for name in written if may_edit or name not in special]
-    return shown, len(written) - len(shown)
+def _prose(files: RunReader) -> dict[str, list[str]]:
+    prose: dict[str, list[str]] = {}
+    for result in files.results():
+        if result.prose and result.person_id:
+            prose.setdefault(result.person_id, []).append(result.prose)
+    return prose

@@ -11,14 +11,13 @@ from sims_sync.config import LIMITS, MANUAL, School
 from sims_sync.model.errors import PermanentFault
 from sims_sync.runs.documents import MeasuredLimit, PlanFacts
 from sims_sync.runs.mark import Mark
-from sims_sync.runs.reading import RunReader
 from sims_sync.runs.state import SchoolState
 from sims_sync.store.folder import Folder
-from sims_sync.store.layout import run_folder
 from sims_sync.ui.charts import HistoryChart, history_chart
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.run_page import limits
 from sims_sync.ui.schools_page import Line
+from sims_sync.ui.seen import seen
 
 
 @dataclass(frozen=True)
@@ -55,15 +54,18 @@ class SchoolPage:
     limits_of: RunSummary | None
 
 
-def school_page(root: Folder, school: School, runs: Sequence[RunSummary], line: Line) -> SchoolPage:
-    """What the page shows."""
+def school_page(root: Folder, school: School, runs: Sequence[RunSummary], line: Line, *, may_edit: bool) -> SchoolPage:
+    """What the page shows.
+
+    :param may_edit: whether the user may edit the school's DAG.
+    """
     state = SchoolState(root, school.id)
     trouble, mark, departures = "", None, []
     try:
         mark, departures = state.mark(), state.departures(datetime.now(UTC))
     except PermanentFault as fault:
         trouble = str(fault)
-    measured, measures = _last_measures(root, school, runs)
+    measured, measures = _last_measures(root, school, runs, may_edit=may_edit)
     return SchoolPage(
         school=school,
         line=line,
@@ -117,10 +119,10 @@ def _text(value: Any) -> str:
 
 
 def _last_measures(
-    root: Folder, school: School, runs: Sequence[RunSummary]
+    root: Folder, school: School, runs: Sequence[RunSummary], *, may_edit: bool
 ) -> tuple[RunSummary | None, Sequence[MeasuredLimit]]:
     """The newest of the last runs that measured a plan, and what it measured."""
     for run in runs[:5]:
-        if measures := limits(RunReader(run_folder(root, school.id, run.run_id)).output(PlanFacts)):
+        if measures := limits(seen(root, school.id, run.run_id, may_edit=may_edit).output(PlanFacts)):
             return run, measures
     return None, []

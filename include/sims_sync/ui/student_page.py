@@ -90,7 +90,8 @@ def student_page(
     :param runs: the newest first.
     :param wanted_run: the run to tell about; default: the newest that compared the roll.
     """
-    fates = [(run, fate) for run in runs[:LOOKED_AT] if (fate := fate_of(root, school, run, person_id)) is not None]
+    told = ((run, fate_of(root, school, run, person_id, may_edit=may_see_values)) for run in runs[:LOOKED_AT])
+    fates = [(run, fate) for run, fate in told if fate is not None]
     if not any(fate.known for _, fate in fates):
         return None
     run, fate = next(((run, fate) for run, fate in fates if run.run_id == wanted_run), None) or _telling(fates)
@@ -144,7 +145,7 @@ def _choice(
 ) -> Choice:
     value = account[attribute.column]
     withheld = attribute.special and not may_see_values
-    sims_id = chosen["sims_id"] if chosen and isinstance(chosen["sims_id"], str) else None
+    sims_id = chosen["sims_id"] if chosen and isinstance(chosen["sims_id"], str) and not withheld else None
     if withheld:
         why = ""
     elif chosen:

@@ -66,6 +66,7 @@ def test_a_document_without_rows_is_an_empty_table() -> None:
     ("document", "came"),
     [
         (b"<Pupils/>", "<Pupils>"),
+        (b"<Ada-Archer/>", "another XML document"),
         (b'<Students xmlns="urn:x"/>', "<Students> of an XML namespace"),
         (b"<html><body/></html>", "an HTML page"),
         (b"<!DOCTYPE HTML><html><body>", "an HTML page"),

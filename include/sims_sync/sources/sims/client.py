@@ -51,6 +51,24 @@ _SECURITY_CODES = frozenset(
 )
 """The fault codes of WS-Security 1.1, section 12."""
 
+_CODES = _SECURITY_CODES | {
+    "Client",
+    "Server",
+    "VersionMismatch",
+    "MustUnderstand",
+    "Sender",
+    "Receiver",
+    "DataEncodingUnknown",
+    "ActionNotSupported",
+    "DeserializationFailed",
+    "DestinationUnreachable",
+    "EndpointUnavailable",
+    "InternalServiceFault",
+    "InvalidAddressingHeader",
+    "MessageAddressingHeaderRequired",
+}
+"""The fault codes that are told: those, of SOAP, of WS-Addressing and of WCF. Others are the server's words."""
+
 _PERMISSION_DENIED = "{urn:sims:thirdparty:v1}PermissionDenied"
 _PROLOG_ENCODING = re.compile(r"""^<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']""")
 _FAULT_CODE = re.compile(r"(?:^|[:}.])([A-Za-z]{1,40})$")
@@ -191,11 +209,12 @@ class SimsClient:
         denied = detail.find(f".//{_PERMISSION_DENIED}") if detail is not None else None
         if denied is not None:
             return self._permission_missing(operation, denied)
-        # The code alone is told, and only one that looks like a code: the rest is the server's text about its data.
+        # The code alone is told, and only one of ours: the rest is the server's text about its data.
         match = _FAULT_CODE.search(str(fault.code or "").strip())
         if match and match[1] in _SECURITY_CODES:
             return self._login_refused(operation)
-        return self._unexpected(operation, f"the SOAP fault {match[1]}" if match else "a SOAP fault without a code")
+        told = f"the SOAP fault {match[1]}" if match and match[1] in _CODES else "a SOAP fault without a known code"
+        return self._unexpected(operation, told)
 
     def _permission_missing(self, operation: Operation, denied: etree._Element) -> PermissionMissing:
         named = {" ".join(str(each.text).split()).casefold() for each in denied}

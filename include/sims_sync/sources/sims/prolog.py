@@ -6,7 +6,13 @@ import re
 
 from lxml import etree
 
+from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL
+
 _PIECE = 2**12
+_KNOWN_ROOTS = frozenset(
+    {"Envelope", "Error", "Exception", "Fault", "Pupils", "Response", *(each.root for each in (SCHOOL, *OPERATIONS))}
+)
+"""Names of root elements that may be told."""
 _HTML = re.compile(rb"<(!doctype\s+)?html\b", re.IGNORECASE)
 
 
@@ -42,11 +48,12 @@ def root_of(content: bytes) -> str:
 
 
 def described(root: str) -> str:
-    """A root element, in words for a message."""
+    """A root element, in words for a message: a name that SIMS does not have is the server's, and not told."""
     name = etree.QName(root)
     if name.localname.lower() == "html":
         return "an HTML page"
-    return f"<{name.localname[:40]}>{' of an XML namespace' if name.namespace else ''}"
+    known = f"<{name.localname}>" if name.localname in _KNOWN_ROOTS else "another XML document"
+    return f"{known} of an XML namespace" if name.namespace else known
 
 
 def no_xml(error: Exception) -> NotXml:

@@ -55,4 +55,4 @@ def _number(text: str | None) -> str:
     """A school's number for a message; anything else that a server may have put there is not quoted."""
     if text is None:
         return "(none)"
-    return text if len(text) <= 10 and text.isalnum() else "(no number)"
+    return text if len(text) <= 10 and text.isascii() and text.isdigit() else "(no number)"

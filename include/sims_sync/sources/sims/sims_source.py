@@ -13,7 +13,7 @@ from sims_sync.sources.sims.client import SimsClient
 from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL, Operation
 from sims_sync.sources.sims.reader import read_document
 from sims_sync.sources.sims.school_identity import check_school
-from sims_sync.sources.source import Fetched
+from sims_sync.sources.source import SPECIAL, Fetched
 
 log = logging.getLogger(__name__)
 
@@ -54,5 +54,8 @@ def _fetched(client: SimsClient, operation: Operation, effective_date: date) -> 
     document = client.fetch(operation, effective_date)
     rows = read_document(operation, document)
     seconds = time.monotonic() - began
-    log.info("%s: %d rows, %d kB, %.1f s", operation.name, len(rows), len(document) // 1024, seconds)
+    if operation.table in SPECIAL:
+        log.info("%s: read", operation.name)
+    else:
+        log.info("%s: %d rows, %d kB, %.1f s", operation.name, len(rows), len(document) // 1024, seconds)
     return Fetched(operation.name, document, operation.table, rows)

@@ -113,7 +113,7 @@ def _check_soap(response: requests.Response, content: bytes) -> None:
     status = response.status_code
     try:
         root = root_of(content)
-        came = "XML that is no SOAP envelope" if described(root).startswith("<") else described(root)
+        came = described(root) if described(root) == "an HTML page" else "XML that is no SOAP envelope"
     except NotXml as error:
         root, came = "", str(error)
     if root == f"{_SOAP}Envelope" and status != requests.codes.unauthorized:
