@@ -69,6 +69,8 @@ class Replanned:
     code: str | None = None
 
 
+_NOT_READABLE = Replanned(code="account_not_readable")
+
 Replan = Callable[[Change, dict[str, Any] | None], Replanned]
 """Plans one change afresh from the account as it is now (none: it is gone)."""
 
@@ -167,10 +169,11 @@ def replan_student(should: pd.DataFrame, options: PlanOptions) -> Replan:
     by_person = should.set_index("person_id", drop=False)
 
     def replan(change: Change, account: dict[str, Any] | None) -> Replanned:
+        accounts = account_table([account] if account else [], options.mapping)
+        if not accounts["readable"].all():
+            return _NOT_READABLE
         plan = plan_students(
-            by_person.loc[[change.person_id]].reset_index(drop=True),
-            account_table([account] if account else [], options.mapping),
-            options.mapping.written,
+            by_person.loc[[change.person_id]].reset_index(drop=True), accounts, options.mapping.written
         )
         codes = rejected(plan.findings)["code"].tolist()
         return Replanned(change=next(iter(plan.changes), None), code=next(iter(codes), None))
@@ -182,8 +185,11 @@ def replan_leaver(roll: pd.DataFrame, roll_emails: pd.DataFrame, options: PlanOp
     """How a change of ``disable_leavers`` is planned afresh."""
 
     def replan(_: Change, account: dict[str, Any] | None) -> Replanned:
+        accounts = account_table([account] if account else [], options.mapping)
+        if not accounts["readable"].all():
+            return _NOT_READABLE
         changes, _warnings = plan_leavers(
-            account_table([account] if account else [], options.mapping),
+            accounts,
             roll,
             roll_emails,
             disable_unlinked=options.disable_unlinked,

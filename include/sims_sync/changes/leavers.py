@@ -41,8 +41,14 @@ def plan_leavers(
         for departing, cause in ((left, "not on roll"), (nobodys[~resembles], "linked to nobody"))
         for account in departing.itertuples(index=False)
     ]
-    warned = nobodys[resembles].rename(columns={"linked_person_id": "person_id"})
-    warnings = findings(warned, "account_not_linked", "account " + warned["account_id"])
+    odd = accounts[~accounts["readable"] & ~accounts["linked_person_id"].isin(roll["person_id"].dropna())]
+    warnings = pd.concat(
+        [
+            findings(each.rename(columns={"linked_person_id": "person_id"}), code, "account " + each["account_id"])
+            for each, code in ((nobodys[resembles], "account_not_linked"), (odd, "account_not_readable"))
+        ],
+        ignore_index=True,
+    )
     return sorted(changes, key=lambda change: change.account_id or ""), warnings
 
 

@@ -46,20 +46,23 @@ def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, attributes: Sequ
     pairs = should[has_account]
     found = single.reindex(pairs["person_id"]).reset_index(drop=True)
     pairs = pairs.reset_index(drop=True)
-    mismatched = _is_somebody_else(pairs, found)
+    odd = ~found["readable"].astype(bool)
+    mismatched = ~odd & _is_somebody_else(pairs, found)
+    compared = ~odd & ~mismatched
     differing, unchanged, by_hand = _plan_existing(
-        pairs[~mismatched].reset_index(drop=True), found[~mismatched].reset_index(drop=True), attributes
+        pairs[compared].reset_index(drop=True), found[compared].reset_index(drop=True), attributes
     )
     new = should[~has_account & ~duplicated]
     created = [_creation(row, attributes) for _, row in new.iterrows()]
     return StudentPlan(
         changes=sorted([*created, *differing], key=lambda change: order(change.person_id)),
-        unchanged=unchanged,
+        unchanged=[*unchanged, *pairs.loc[odd, "person_id"]],
         findings=pd.concat(
             [
                 findings(should[duplicated], "duplicate_account"),
                 findings(pairs[mismatched], "identity_mismatch"),
                 findings(by_hand, "disabled_by_hand"),
+                findings(pairs[odd], "account_not_readable"),
                 findings(new[new["user_name_from_email"].astype(bool)], "username_from_email"),
             ],
             ignore_index=True,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sims_sync.directory.places import Account, Place, Single, StudentRole, place_of
+from sims_sync.directory.places import Account, Names, Place, Single, StudentRole, place_of
 from sims_sync.model.attributes import ATTRIBUTES, EXTENSION, Attribute
 from sims_sync.model.person import NUMBER, KeyForm
 
@@ -14,7 +14,7 @@ ACTIVE, ROLES, DISABLED_BY_SYNC = "active", "roles", "disabledBySync"
 """What is written beside attributes: whether the account works, the role ``student``, and the mark of those that this
 sync disabled."""
 
-_SAID = {"true": True, "false": False}
+_SAID = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,15 @@ class AccountMapping:
             **({DISABLED_BY_SYNC: Single((EXTENSION,), DISABLED_BY_SYNC)} if self.extension else {}),
         }
 
+    @cached_property
+    def names(self) -> Names:
+        """The names that are looked for in an account, as the RFC spells them."""
+        names: dict[str, Names | None] = {"id": None, "externalId": None, "schemas": None, "meta": {"version": None}}
+        for place in self.places.values():
+            for name, parts in place.names.items():
+                names[name] = {**(names.get(name) or {}), **parts} if parts else parts
+        return names
+
     @property
     def keeps_marks(self) -> bool:
         """Whether an account can hold the mark that this sync disabled it."""
@@ -68,12 +77,10 @@ STANDARD = AccountMapping()
 
 
 def is_active(account: Account) -> bool:
-    """Whether the account is active: one that does not say so is, and some directories write ``"False"`` as text."""
+    """Whether the account is active: one that does not say so is."""
     return said(account.get(ACTIVE)) is not False
 
 
 def said(value: Any) -> bool | None:
-    """Yes or no, as a boolean or as text."""
-    if isinstance(value, str):
-        return _SAID.get(value.casefold())
-    return value if isinstance(value, bool) else None
+    """Yes or no, as a boolean, a number or text."""
+    return _SAID.get(str(value).strip().casefold())

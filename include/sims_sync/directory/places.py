@@ -7,6 +7,7 @@ What a user or another system keeps in other types of phone or email, or in othe
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +15,15 @@ from sims_sync.model.attributes import EXTENSION, STUDENT_ROLE, Attribute
 
 Account = dict[str, Any]
 Operation = dict[str, Any]
+
+Names = Mapping[str, "Names | None"]
+"""The names of an object's parts, each with those of its own parts, if it has any."""
+
+ENTRIES = "[]"
+"""Stands among :data:`Names` for the entries of a list."""
+
+_OF_AN_ENTRY = ("value", "type", "primary", "display")
+"""The parts of an entry of a list (RFC 7643 section 2.4)."""
 
 _TYPED = re.compile(r'(?P<list>\w+)\[type eq "(?P<type>\w+)"\]')
 
@@ -24,6 +34,10 @@ class Place(Protocol):
     @property
     def root(self) -> str:
         """The attribute of the account in which it lies."""
+
+    @property
+    def names(self) -> Names:
+        """The names on the way to it."""
 
     def get(self, account: Account) -> Any:
         """The value that is ours, none where there is none."""
@@ -40,7 +54,12 @@ def place_of(attribute: Attribute) -> Place:
     if typed := _TYPED.fullmatch(attribute.name):
         return Typed(typed["list"], typed["type"], attribute.kind.parts)
     *parents, name = attribute.name.split(".")
-    return Single((EXTENSION, *parents) if attribute.extension else tuple(parents), name)
+    parts: Names | None = dict.fromkeys(attribute.kind.parts) or None
+    return Single(
+        (EXTENSION, *parents) if attribute.extension else tuple(parents),
+        name,
+        {ENTRIES: parts} if attribute.kind.many else parts,
+    )
 
 
 @dataclass(frozen=True)
@@ -48,14 +67,23 @@ class Single:
     """A value by itself, in the account or in an object of it.
 
     :param parents: the objects in which it lies, the outermost first.
+    :param parts: the names of its own parts, where it has any.
     """
 
     parents: tuple[str, ...]
     name: str
+    parts: Names | None = None
 
     @property
     def root(self) -> str:
         return next(iter(self.parents), self.name)
+
+    @property
+    def names(self) -> Names:
+        names: Names = {self.name: self.parts}
+        for parent in reversed(self.parents):
+            names = {parent: names}
+        return names
 
     def get(self, account: Account) -> Any:
         value: Any = account
@@ -99,6 +127,10 @@ class Typed:
     root: str
     type: str
     parts: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> Names:
+        return {self.root: {ENTRIES: dict.fromkeys((*_OF_AN_ENTRY, *self.parts))}}
 
     def get(self, account: Account) -> Any:
         entry = next((each for each in account.get(self.root) or () if self._is_ours(each)), None)
@@ -162,6 +194,10 @@ class StudentRole:
     """The role ``student`` among the account's roles: the values are ``add`` and ``remove``."""
 
     root: str = "roles"
+
+    @property
+    def names(self) -> Names:
+        return {self.root: {ENTRIES: dict.fromkeys(_OF_AN_ENTRY)}}
 
     def get(self, account: Account) -> bool:
         return any(is_student_role(role) for role in account.get(self.root) or ())

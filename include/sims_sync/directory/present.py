@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,10 @@ _to_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an en
 
 _Read = Callable[[Account], Any]
 
+_READABLE = "readable"
+_UNREADABLE = {"bool": False}
+"""What stands in the columns of an account that cannot be read, by their dtype; elsewhere nothing does."""
+
 
 def account_table(accounts: Sequence[Account], mapping: AccountMapping) -> pd.DataFrame:
     """Accounts as a table.
@@ -25,7 +29,8 @@ def account_table(accounts: Sequence[Account], mapping: AccountMapping) -> pd.Da
     :returns: ``account_id`` str, ``linked_person_id`` str (null where the key is none: the account links to nobody),
         ``active`` bool (missing means active), ``disabled_by_sync`` bool, ``is_student`` bool, ``roles`` (lists of
         str), ``version`` str (nullable), a column for each attribute with the value that is ours, in the dtype of its
-        kind, and ``resource``, the JSON of what the sync manages of the account.
+        kind, and ``resource``, the JSON of what the sync manages of the account; and ``readable`` bool: of an account
+        that is not (a value has a form that nothing can be made of) only its id and its person are told.
     """
     mark, role = mapping.places.get(DISABLED_BY_SYNC), mapping.places[ROLES]
     columns: dict[str, tuple[_Read, str]] = {
@@ -42,9 +47,34 @@ def account_table(accounts: Sequence[Account], mapping: AccountMapping) -> pd.Da
             for attribute in mapping.attributes
         },
     }
+    rows = [_row(each, columns, mapping) for each in accounts]
     return pd.DataFrame(
-        {name: pd.Series([read(each) for each in accounts], dtype=dtype) for name, (read, dtype) in columns.items()}
+        {
+            name: pd.Series([row[name] for row in rows], dtype=dtype)
+            for name, (_, dtype) in {**columns, _READABLE: (bool, "bool")}.items()
+        }
     )
+
+
+def _row(account: Account, columns: Mapping[str, tuple[_Read, str]], mapping: AccountMapping) -> dict[str, Any]:
+    """One account: what is wrong with it must not stop the others."""
+    try:
+        row = {name: read(account) for name, (read, _) in columns.items()}
+        # JSON can hold halves of characters, which no file can.
+        "".join(str(row[name]) for name in ("account_id", "version", "resource")).encode()
+    except (AttributeError, RecursionError, TypeError, UnicodeError, ValueError):
+        row = {name: _UNREADABLE.get(dtype) for name, (_, dtype) in columns.items()}
+        row["account_id"] = str(account["id"]).encode(errors="replace").decode()
+        row["linked_person_id"] = _person(account, mapping)
+        return {**row, "roles": [], _READABLE: False}
+    return {**row, _READABLE: True}
+
+
+def _person(account: Account, mapping: AccountMapping) -> str | None:
+    try:
+        return mapping.person_id(account)
+    except (AttributeError, TypeError, ValueError):
+        return None
 
 
 def _value(attribute: Attribute, place: Place | None) -> _Read:

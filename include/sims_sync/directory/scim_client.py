@@ -11,9 +11,11 @@ import requests
 
 from sims_sync.directory.bulk import Request, answers, batches, body
 from sims_sync.directory.discovery import SYNC_REPORT, Capabilities
+from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.listing import FilterRefused, list_accounts
 from sims_sync.directory.looking_up import LookUp
 from sims_sync.directory.mapping import AccountMapping
+from sims_sync.directory.places import ENTRIES, Names
 from sims_sync.directory.session import REFUSED_LOGIN, Endpoint, check_login, document, send
 from sims_sync.directory.writes import Create, Write, Written, failed, outcome, request_for
 from sims_sync.model.errors import TransientFault
@@ -21,6 +23,7 @@ from sims_sync.model.errors import TransientFault
 log = logging.getLogger(__name__)
 
 _PROGRESS = 500
+_OF_A_LIST = dict.fromkeys(("totalResults", "startIndex", "itemsPerPage"))
 
 
 class Directory:
@@ -35,6 +38,7 @@ class Directory:
         self.mapping = mapping
         self._endpoint = endpoint
         self._connection_name = endpoint.connection_name
+        self._list_names: Names = {**_OF_A_LIST, "Resources": {ENTRIES: mapping.names}}
         self._look_up = LookUp(self._search, filtered=capabilities.filter, sorted_by_id=capabilities.sort)
 
     @property
@@ -53,7 +57,7 @@ class Directory:
         response = self._send("GET", f"/Users/{quote(account_id, safe='')}")
         if response.status_code == requests.codes.not_found:
             return None
-        return document(response, connection_name=self._connection_name)
+        return as_rfc(document(response, connection_name=self._connection_name), self.mapping.names)
 
     def find_by_user_name(self, user_name: str) -> dict[str, Any] | None:
         """The account that holds a user name (compared without case), none when nobody does."""
@@ -154,7 +158,7 @@ class Directory:
         :param answer: the account, or the error.
         :param location: of a new account that is not in the answer.
         """
-        answer = answer if isinstance(answer, dict) else {}
+        answer = as_rfc(answer, self.mapping.names) if isinstance(answer, dict) else {}
         if status == requests.codes.not_found and request.account_id is not None:
             return self._not_found(request.key, request.account_id)
         if not 200 <= status < 300:
@@ -178,7 +182,7 @@ class Directory:
         response = self._send("GET", "/Users", params=query)
         if response.status_code == requests.codes.bad_request and "filter" in query:
             raise FilterRefused
-        return document(response, connection_name=self._connection_name)
+        return as_rfc(document(response, connection_name=self._connection_name), self._list_names)
 
     def _send(self, method: str, path: str, content: Any = None, **options: Any) -> requests.Response:
         url = f"{self._endpoint.base_url}{path}"

@@ -17,7 +17,7 @@ FINDING_COLUMNS = ("person_id", "school_identifier", "stage", "code", "detail")
 ``directory.refusals`` tells; for ``account_not_linked`` the account; for what concerns special categories alone, the
 labels of the attributes)."""
 
-FOR_EDITORS = frozenset({"account_not_linked"})
+FOR_EDITORS = frozenset({"account_not_linked", "account_not_readable"})
 """The codes whose detail is only for those who may edit: an account's id is the directory's, and can be an address."""
 
 
@@ -149,6 +149,12 @@ CODES: dict[str, Code] = {
             "An account without a Person ID has the user name, school identifier or email of a student on roll; "
             "it was left alone.",
             "Set the account's externalId to the student's Person ID in the directory.",
+        ),
+        Code(
+            "account_not_readable",
+            False,
+            "A value of the account has a form that cannot be read; the account was left alone.",
+            "Correct the account in the directory, or ask its support.",
         ),
         Code(
             "disabled_by_hand",

@@ -26,11 +26,13 @@ class Kind:
     :cvar dtype: of the column.
     :cvar nothing: what holds for a student of whom the source has no value.
     :cvar parts: of a value that is an object in the account: those of its parts that are ours.
+    :cvar many: whether a value is a list of such objects.
     """
 
     dtype: Literal["str", "boolean"] = "str"
     nothing: Any = None
     parts: tuple[str, ...] = ()
+    many = False
 
     def from_source(self, text: pd.Series[str]) -> pd.Series[Any]:
         """A source's texts as cells.
@@ -117,6 +119,7 @@ class _Address(Kind):
 
 class _Provisions(Kind):
     nothing = "[]"
+    many = True
     parts = ("value", "display", "startDate", "endDate")
 
     def from_source(self, text: pd.Series[str]) -> pd.Series[Any]:
