@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from scheduled import School, scheduled_schools
+from statsd import StatsD
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -36,24 +35,6 @@ def follower():
 
 follower()
 """
-
-
-class StatsD:
-    """A StatsD server that keeps the lines that it gets."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self.lines: list[str] = []
-        Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        while True:
-            self.lines += self._socket.recv(65536).decode().splitlines()
-
-    def about(self, name: str) -> list[str]:
-        return [line for line in self.lines if name in line]
 
 
 @pytest.fixture(scope="module")
