@@ -4,6 +4,7 @@ directory."""
 from __future__ import annotations
 
 import gzip
+import logging
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -34,6 +35,8 @@ from sims_sync.students.identity import match_genders
 from sims_sync.students.validation import validate as validate_tables
 from sims_sync.students.wanted import accounts_as_they_should_be
 
+log = logging.getLogger(__name__)
+
 
 def extract(run: Run) -> Reference:
     """Fetch the roll, with no other call to this school's source at the same time.
@@ -47,11 +50,16 @@ def extract(run: Run) -> Reference:
     with hold_lease(run.state.folder, "sims", f"{run.run_id} (extract)"):
         extracted_at = datetime.now(UTC)
         extracted = sources.extract(run.source, effective_date)
+    if extracted.left_out:
+        log.info("%d rows of people who are not on roll were left out", sum(extracted.left_out.values()))
     raw = {f"{name}.xml.gz": gzip.compress(content, 6, mtime=0) for name, content in extracted.documents.items()}
     return run.files.save(
         ExtractFacts(effective_date=effective_date, extracted_at=extracted_at),
         {**raw, **extracted.tables},
-        counts={name: len(table) for name, table in extracted.tables.items() if name not in sources.SPECIAL},
+        counts={
+            **{name: len(table) for name, table in extracted.tables.items() if name not in sources.SPECIAL},
+            "left_out": sum(rows for name, rows in extracted.left_out.items() if name not in sources.SPECIAL),
+        },
     )
 
 

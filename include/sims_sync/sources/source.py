@@ -48,7 +48,7 @@ TABLES: Mapping[str, pa.DataFrameSchema] = {
 }
 """The seven tables, all of text (``str``, null where there is no value), in the source's order, which is meaningful.
 ``person_id`` is a key in its one spelling, null where the source sent none that is valid. All tables but ``students``
-may hold people who are no students. A table of what a source cannot know is empty."""
+may come with people who are no students (:func:`of_those_on_roll`). A table of what a source cannot know is empty."""
 
 SPECIAL = frozenset({"sen_provisions", "free_meals"})
 """The tables that tell health or poverty: how many rows they have is told to nobody."""
@@ -98,15 +98,17 @@ class Extract:
     """What a source answered.
 
     :param documents: as they came, by name.
-    :param tables: those of :data:`TABLES`.
+    :param tables: those of :data:`TABLES`, with the rows of those on roll alone.
+    :param left_out: how many rows of each table were other people's.
     """
 
     documents: dict[str, bytes] = field(repr=False)
     tables: dict[str, pd.DataFrame] = field(repr=False)
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def extract(source: Source, effective_date: date) -> Extract:
-    """Fetch a school's roll, one document after the other.
+    """Fetch a school's roll, one document after the other. Of people who are not on it nothing goes into the tables.
 
     :raises RollRefused: there are no students, or not one email address: then nothing more is asked for.
     :raises SyncError: what the source raises.
@@ -118,7 +120,10 @@ def extract(source: Source, effective_date: date) -> Extract:
         if fetched.table:
             extracted.tables[fetched.table] = fetched.rows
             _check(source.name, fetched, effective_date)
-    return Extract(extracted.documents, owed(extracted.tables, source.key))
+    tables = owed(extracted.tables, source.key)
+    kept = of_those_on_roll(tables)
+    left_out = {name: len(table) - len(kept[name]) for name, table in tables.items()}
+    return Extract(extracted.documents, kept, {name: rows for name, rows in left_out.items() if rows})
 
 
 def owed(tables: Mapping[str, pd.DataFrame], key: KeyForm) -> dict[str, pd.DataFrame]:
@@ -131,6 +136,23 @@ def owed(tables: Mapping[str, pd.DataFrame], key: KeyForm) -> dict[str, pd.DataF
         name: table.assign(person_id=key.keys(table["person_id"])) if "person_id" in table else table
         for name, table in checked.items()
     }
+
+
+def of_those_on_roll(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The rows of the students, rejected ones among them: those of parents, staff and leavers are needed for nothing
+    (SPEC section 9).
+
+    :param tables: as :func:`owed` returns them.
+    :returns: the same columns and order. An address is kept when it is that of somebody on roll.
+    """
+    on_roll = tables["students"]["person_id"].dropna()
+    kept = {
+        name: table[table["person_id"].isin(on_roll)] if "person_id" in table and name != "students" else table
+        for name, table in tables.items()
+    }
+    theirs = kept["person_addresses"]["address_id"].dropna().str.strip()
+    kept["addresses"] = kept["addresses"][kept["addresses"]["address_id"].str.strip().isin(theirs)]
+    return {name: table.reset_index(drop=True) for name, table in kept.items()}
 
 
 def _check(name: str, fetched: Fetched, effective_date: date) -> None:
