@@ -1,4 +1,4 @@
-"""What the package tells Airflow of itself: its connection types (entry point ``apache_airflow_provider``)."""
+"""What the package tells Airflow of itself: connection types and commands (entry point ``apache_airflow_provider``)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "sims-student-sync",
         "name": "SIMS student sync",
         "description": "Students on roll in SIMS become user accounts in a SCIM 2.0 directory.",
+        "cli": ["sims_sync.airflow.commands.get_cli_commands"],
         "connection-types": [
             {
                 "connection-type": "sims",
