@@ -43,7 +43,7 @@ def access(options: Namespace) -> None:
         sys.stdout.write(content)
     else:
         _write_private(Path(options.output), content)
-    _say_what_is_left(held)
+    _say_what_is_left(held, of_erasure=False)
     if not any(each.files for each in held.values()):
         _say("Nothing is held of this person.")
 
@@ -57,7 +57,7 @@ def erase(options: Namespace) -> None:
     held = {school.school_id: school.held_of(person_id) for school in schools}
     _say_found(held, "would be rewritten" if options.dry_run else "are to be rewritten")
     if options.dry_run or not any(each.files for each in held.values()):
-        _say_what_is_left(held)
+        _say_what_is_left(held, of_erasure=True)
         return
     if not options.yes and not _confirmed(person_id):
         raise SystemExit("Nothing was erased.")
@@ -71,7 +71,7 @@ def erase(options: Namespace) -> None:
         except Busy as busy:
             faults.append(f"{school.school_id}: nothing was erased. {busy} Wait for it to end, then try again.")
     _say_found(erased, "were rewritten")
-    _say_what_is_left(erased)
+    _say_what_is_left(erased, of_erasure=True)
     still = [school.school_id for school in schools if school.school_id in erased and school.held_of(person_id).files]
     faults += [
         f"{school_id}: a run wrote of this person meanwhile. Try again when it has ended." for school_id in still
@@ -113,11 +113,11 @@ def _say_found(held: Mapping[str, Held], what: str) -> None:
         _say(f"{school_id}: {entries} entries of this person, in {len(each.files)} files of {folders} folders, {what}.")
 
 
-def _say_what_is_left(held: Mapping[str, Held]) -> None:
+def _say_what_is_left(held: Mapping[str, Held], *, of_erasure: bool) -> None:
     for school_id, each in held.items():
         for path in each.unreadable:
             _say(f"{school_id}/{path} cannot be looked into: nobody can tell whether it holds this person.")
-        for run in each.unfinished:
+        for run in each.unfinished if of_erasure else ():
             _say(
                 f"{school_id}/{run} has no report. If that run goes on after an erasure, it stops at a changed file "
                 "and says what to clear."
