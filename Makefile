@@ -50,24 +50,35 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 DEMO = SCHOOLS_FOLDER=./include/sandbox/config AIRFLOW_URL=http://localhost:$${AIRFLOW_PORT:-8080} \
 	$(COMPOSE) --project-name sims-student-sync-demo
 
+# A file for each secret: containers get the files, no environment does. The folder keeps others of this machine out; the files
+# themselves are readable, for the users in the containers are others. One that is there, or stands in .env, is kept.
+SECRETS := ADMIN_PASSWORD API_SECRET_KEY FERNET_KEY JWT_SECRET POSTGRES_PASSWORD REDIS_PASSWORD SANDBOX_PASSWORD
+SECRETS_FOLDER ?= secrets
+
 .PHONY: env
-env: ## secrets for docker-compose.yaml, once, into .env
+env: ## secrets for docker-compose.yaml, once, into files below secrets/
 	@hex() { head -c "$$1" /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }; \
-	set -o noclobber; umask 077; \
-	{ : > .env; } 2>/dev/null || { echo "There is a .env already, with secrets that may be in use: it stays as it is."; exit 1; }; \
-	set +o noclobber; \
-	{ \
-		echo "# The secrets of docker-compose.yaml. Keep a copy in a safe place: docs/deploy.md says what is lost without."; \
-		echo "FERNET_KEY=$$(head -c 32 /dev/urandom | base64 | tr '+/' '-_')"; \
-		echo "JWT_SECRET=$$(hex 64)"; \
-		for name in API_SECRET_KEY POSTGRES_PASSWORD REDIS_PASSWORD SANDBOX_PASSWORD; do echo "$$name=$$(hex 32)"; done; \
-		echo "ADMIN_PASSWORD=$$(hex 12)"; \
-	} > .env
-	@echo "Wrote .env: the secrets of docker-compose.yaml, among them ADMIN_PASSWORD of the user admin"
+	invented() { \
+		case $$1 in \
+			FERNET_KEY) head -c 32 /dev/urandom | base64 | tr '+/' '-_' ;; \
+			JWT_SECRET) hex 64 ;; \
+			ADMIN_PASSWORD) hex 12 ;; \
+			*) hex 32 ;; \
+		esac; \
+	}; \
+	umask 077; mkdir -p "$(SECRETS_FOLDER)"; made=; \
+	for name in $(SECRETS); do \
+		file="$(SECRETS_FOLDER)/$$(echo "$$name" | tr '[:upper:]' '[:lower:]')"; \
+		if [ -e "$$file" ]; then continue; fi; \
+		value=$$(test ! -e .env || sed -n "s/^$$name=//p" .env | tail -n 1); \
+		printf '%s' "$${value:-$$(invented "$$name")}" > "$$file.new"; chmod 444 "$$file.new"; mv "$$file.new" "$$file"; made=yes; \
+	done; \
+	test -n "$$made" || { echo "There are secrets in $(SECRETS_FOLDER)/ already, which may be in use: they stay as they are."; exit 1; }
+	@echo "Wrote $(SECRETS_FOLDER)/: the secrets of docker-compose.yaml, among them admin_password of the user admin"
 
 .PHONY: compose-demo
 compose-demo: ## two nights of an invented school on Celery workers in Docker, left running (AIRFLOW_PORT=, MAIL_PORT=)
-	@test -e .env || $(MAKE) env
+	@test -e $(SECRETS_FOLDER)/admin_password || $(MAKE) env
 	@echo "Building the image (some minutes at first)"
 	@$(DEMO) build airflow-init
 	@$(DEMO) --profile sandbox up -d

@@ -22,6 +22,7 @@ from sandbox.nights import demo_school, follow_night
 
 AIRFLOW = "http://airflow-apiserver:8080"
 MAILS = "http://sandbox-mail:8025"
+SECRETS = Path("/run/secrets")
 READY_SECONDS = 300  # for Airflow, from the start of its API server
 
 
@@ -54,12 +55,12 @@ def main() -> int:
 def _run(output: Output, environment: Mapping[str, str]) -> int:
     school = demo_school()
     output.title(f"{school.name}: two nights of the sync on Celery workers")
-    airflow = AirflowApi(AIRFLOW, "admin", environment["ADMIN_PASSWORD"], alive=lambda: None)
+    airflow = AirflowApi(AIRFLOW, "admin", _secret("admin_password"), alive=lambda: None)
     output.line("Waiting for Airflow: API server, scheduler, DAG processor, triggerer")
     _wait_until(airflow.healthy, "Airflow is well")
     _wait_until(lambda: airflow.has_dag(school.dag_id), f"the DAG {school.dag_id} is parsed")
     output.line("Setting the connections to SIMS, directory and mail server")
-    for connection_id, fields in connections(environment["SANDBOX_PASSWORD"]).items():
+    for connection_id, fields in connections(_secret("sandbox_password")).items():
         airflow.connect(connection_id, **fields)
 
     # Both before the DAG is unpaused: Airflow would begin by itself with the newest tick.
@@ -80,12 +81,16 @@ def _run(output: Output, environment: Mapping[str, str]) -> int:
     _show_mails(output)
     output.where(
         {
-            "Airflow": f"http://localhost:{environment['AIRFLOW_PORT']}   user admin   ADMIN_PASSWORD of .env",
+            "Airflow": f"http://localhost:{environment['AIRFLOW_PORT']}   user admin, password: secrets/admin_password",
             "Mails": f"http://localhost:{environment['MAIL_PORT']}",
             "Stop": "make compose-down (removes all data of the demo)",
         }
     )
     return 0 if succeeded else 1
+
+
+def _secret(name: str) -> str:
+    return (SECRETS / name).read_text("ascii")
 
 
 def _wait_until(ready: Callable[[], bool], what: str) -> None:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -48,14 +48,12 @@ class Installation:
         self.airflow_port, self.mail_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.airflow_port}"
         self._write_files()
-        self.secrets = dict(
-            line.split("=", 1) for line in (folder / ".env").read_text().splitlines() if not line.startswith("#")
-        )
+        self.secrets = {path.name: path.read_text() for path in (folder / "secrets").iterdir()}
         self.airflow = self.api()
 
     def api(self) -> AirflowApi:
         """Airflow's REST API as the administrator, logged in anew."""
-        return AirflowApi(self.url, "admin", self.secrets["ADMIN_PASSWORD"], alive=lambda: None)
+        return AirflowApi(self.url, "admin", self.secrets["admin_password"], alive=lambda: None)
 
     def page(self, path: str, username: str, password: str) -> requests.Response:
         """A page of Airflow's API server, or an answer of its API, as somebody sees it."""
@@ -118,7 +116,7 @@ class Installation:
     def connect_all(self) -> None:
         for school in SCHOOLS:
             self.connect(school)
-        sandbox = connections(self.secrets["SANDBOX_PASSWORD"])
+        sandbox = connections(self.secrets["sandbox_password"])
         self.airflow.connect("smtp_default", **sandbox["smtp_default"])
 
     def night(self, school: SmallSchool, run_id: str, **parameters: Any) -> str:
@@ -165,6 +163,21 @@ class Installation:
         found = [mail["ID"] for mail in listed if words in mail["Subject"]]
         return [requests.get(f"{api}/message/{each}", timeout=30).json() for each in found]
 
+    @staticmethod
+    def page_of_docs(name: str) -> str:
+        """The text of a page of the documentation."""
+        return (ROOT / "docs" / f"{name}.md").read_text()
+
+    def behind_nginx(self, folder: Path) -> AbstractContextManager[str]:
+        """Airflow behind a real nginx with what docs/deploy.md says; the address of it.
+
+        :param folder: for its files.
+        """
+        text = (ROOT / "docs" / "deploy.md").read_text()
+        (site,) = re.findall(r"<!-- nginx -->\n```nginx\n(.*?)```", text, flags=re.DOTALL)
+        without_tls = re.sub(r"^ +ssl_.*\n", "", site, flags=re.MULTILINE)
+        return nginx(folder, without_tls.replace("127.0.0.1:8080", f"127.0.0.1:{self.airflow_port}"))
+
     def until(self, ready: Callable[[], Any], what: str) -> None:
         """Wait; what fails because a server is away is not ready yet."""
         deadline = time.monotonic() + PATIENCE
@@ -180,10 +193,11 @@ class Installation:
     def _write_files(self) -> None:
         shutil.copy(ROOT / "Makefile", self._folder)
         subprocess.run(["make", "env"], cwd=self._folder, check=True, stdout=subprocess.DEVNULL)
-        with (self._folder / ".env").open("a") as env:
+        with (self._folder / ".env").open("w") as env:
             env.write(f"AIRFLOW_PORT={self.airflow_port}\nMAIL_PORT={self.mail_port}\n")
             env.write(f"AIRFLOW_URL={self.url}\n")
             env.write(f"SCHOOLS_FOLDER={self._folder / 'schools'}\n")
+            env.write(f"SECRETS_FOLDER={self._folder / 'secrets'}\n")
         demo = yaml.safe_load((ROOT / "include" / "sandbox" / "config" / "schools.yaml").read_text())["schools"]
         common = {"la": "823", "estab": "4321", "modules": ["timetable"], "username": "admission_number"}
         never = {"schedule": "0 4 29 2 *"}  # before 2028; the runs are the tests' own
@@ -201,7 +215,8 @@ class Installation:
         return {
             "image": "sims-student-sync",
             "volumes": [f"{ROOT / 'tests'}:/tests:ro"],
-            "environment": {"PYTHONPATH": "/tests", "POSTGRES_PASSWORD": "${POSTGRES_PASSWORD}"},
+            "environment": {"PYTHONPATH": "/tests"},
+            "secrets": ["postgres_password"],
             "entrypoint": ["dumb-init", "--", "python", "/tests/compose/serve_schools.py"],
             "ports": [f"127.0.0.1::{school.directory_port}" for school in SCHOOLS],
             "depends_on": {"postgres": {"condition": "service_healthy"}},
@@ -220,6 +235,27 @@ def installed(folder: Path) -> Iterator[Installation]:
         yield installation
     finally:
         installation.compose("down", "--volumes", "--timeout", "5")
+
+
+@contextmanager
+def nginx(folder: Path, site: str) -> Iterator[str]:
+    """nginx with one site, on a port of loopback; its address.
+
+    :param site: its configuration, with the port 443.
+    """
+    port = free_port()
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    server = site.replace("listen 443 ssl", f"listen 127.0.0.1:{port}")
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; events {{}} http {{ access_log off; {temporary} {server} }}"
+    )
+    command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
+    with subprocess.Popen(command) as process:
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
 
 
 def dag_of(school: SmallSchool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import tempfile
 import time
@@ -91,7 +90,8 @@ def _serve(school: SmallSchool, folder: Path, opened: ExitStack) -> None:
 
 
 def _database(name: str) -> str:
-    server = f"postgresql+psycopg2://airflow:{os.environ['POSTGRES_PASSWORD']}@postgres"
+    password = Path("/run/secrets/postgres_password").read_text("ascii")
+    server = f"postgresql+psycopg2://airflow:{password}@postgres"
     with create_engine(f"{server}/airflow", isolation_level="AUTOCOMMIT").connect() as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
             connection.execute(text(f"CREATE DATABASE {name}"))

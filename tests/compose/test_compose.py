@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import requests
 from installation import WORKERS, Installation, dag_of, docker, installed
 from serve_schools import DATABASE_DOWN, HELD, REDIS_DOWN, REFUSED, SCHEDULER_KILLED, SHARED, WORKER_KILLED, SmallSchool
 
@@ -110,10 +116,33 @@ def test_a_role_of_one_school_sees_that_school_alone(site: Installation) -> None
     schools = site.page("/student-sync/", *login).text
     assert "Green Abbey School" in schools
     assert "School shared-01" not in schools
-    assert "School shared-01" in site.page("/student-sync/", "admin", site.secrets["ADMIN_PASSWORD"]).text
+    assert "School shared-01" in site.page("/student-sync/", "admin", site.secrets["admin_password"]).text
     for school, status in {"green-abbey": 200, "shared-01": 403}.items():
         assert site.page(f"/student-sync/dags/sims_student_sync__{school}", *login).status_code == status
         assert site.page(f"/api/v2/dags/sims_student_sync__{school}/dagRuns", *login).status_code == status
+
+
+ROLES = {"Viewer": "no", "User": "yes", "Op": "yes", "Admin": "yes", "green-abbey": "no"}
+
+
+def test_each_role_sees_the_values_of_pupils_or_not_as_the_page_on_privacy_says(site: Installation) -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| .+? \| .+? \| (yes|no) \|", site.page_of_docs("privacy"), re.MULTILINE)
+    assert dict(rows) == ROLES
+    address = f"/student-sync/dags/{dag_of(SHARED[0])}/students/{SHARED[0].on_roll[0]}"
+    for role in ("Viewer", "User", "Op"):
+        login = (role.casefold(), "invented")
+        names = ["--firstname", role, "--lastname", "Example", "--email", f"{login[0]}@example.org"]
+        account = ["--role", role, "--username", login[0], "--password", login[1], *names]
+        site.compose("exec", "-T", "airflow-apiserver", "airflow", "users", "create", *account)
+        assert ("Zebedee" in site.page(address, *login).text) is (ROLES[role] == "yes")
+    assert "Zebedee" in site.page(address, "admin", site.secrets["admin_password"]).text
+
+
+def test_what_is_held_of_one_person_is_given_out_by_a_command_in_a_container(site: Installation) -> None:
+    person = str(SHARED[0].on_roll[0])
+    command = ["airflow", "sims-sync", "access", "--school", SHARED[0].id, "--person-id", person]
+    given = json.loads(site.compose("exec", "-T", "airflow-scheduler", *command))
+    assert "Zebedee" in json.dumps(given["schools"][SHARED[0].id]["files"])
 
 
 def test_a_worker_that_is_killed_in_the_middle_of_load(site: Installation, killed_worker: str) -> None:
@@ -217,6 +246,64 @@ def test_nothing_runs_as_root(site: Installation) -> None:
             rows = docker("top", container, "-eo", "uid,pid,args").splitlines()[1:]
             assert rows
             assert [row for row in rows if row.split()[0] == "0"] == []
+
+
+def test_no_secret_is_in_an_environment_or_a_command_of_a_container(site: Installation) -> None:
+    for container in site.compose("ps", "--quiet", "--all").split() or site.containers():
+        told = docker("inspect", container)
+        assert [name for name, value in site.secrets.items() if value in told] == []
+
+
+CONFINED = ("airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-worker",
+            "postgres", "redis", "sandbox-sims", "sandbox-directory", "sandbox-mail")  # fmt: skip
+
+
+@pytest.mark.parametrize("service", CONFINED)
+def test_a_container_has_no_capability_and_cannot_write_to_its_image(site: Installation, service: str) -> None:
+    container = site.containers(service)[0]
+    status = docker("exec", container, "cat", "/proc/1/status")
+    rights = dict(line.split(":\t", 1) for line in status.splitlines() if line.startswith(("Cap", "NoNewPrivs")))
+    assert {int(rights[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert rights["NoNewPrivs"] == "1"
+    tried = ["docker", "exec", "--user", "0", container, "touch", "/etc/here"]
+    assert "Read-only file system" in subprocess.run(tried, check=False, capture_output=True, text=True).stderr
+
+
+@pytest.mark.parametrize(
+    "folder", ["dags", "plugins", "config", "project/include/sims_sync", "project/include/sandbox/sims"]
+)
+def test_the_user_that_runs_the_code_cannot_change_it(site: Installation, folder: str) -> None:
+    """Not even where the file system could be written to."""
+    tried = ["docker", "run", "--rm", "--entrypoint", "touch", "sims-student-sync", f"/opt/airflow/{folder}/here"]
+    assert "Permission denied" in subprocess.run(tried, check=False, capture_output=True, text=True).stderr
+
+
+FORGED = [{"X-Forwarded-For": f"192.0.2.{number}"} for number in range(25)]
+
+
+@pytest.mark.skipif(
+    shutil.which("nginx") is None and "CI" not in os.environ, reason="there is no nginx (apt-get install nginx-light)"
+)
+def test_the_limit_of_logins_counts_who_asks_and_not_who_they_say_they_are(site: Installation, tmp_path: Path) -> None:
+    def by_the_form(url: str, headers: dict[str, str]) -> int:
+        session = requests.Session()
+        form = session.get(f"{url}/auth/login/", headers=headers, timeout=30)
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form.text)
+        assert found
+        login = {"username": "admin", "password": "wrong", "csrf_token": found[1]}
+        answer = session.post(f"{url}/auth/login/", login, headers=headers, timeout=30, allow_redirects=False)
+        return answer.status_code
+
+    def for_a_token(url: str, headers: dict[str, str]) -> int:
+        login = {"username": "admin", "password": "wrong"}
+        return requests.post(f"{url}/auth/token", json=login, headers=headers, timeout=30).status_code
+
+    with site.behind_nginx(tmp_path) as url:
+        site.until(lambda: requests.get(url, timeout=5).ok, "nginx answers")
+        for wrong_login in (by_the_form, for_a_token):
+            answers = [wrong_login(url, headers) for headers in FORGED]
+            assert answers.count(429) >= 15
+            assert answers[0] != 429
 
 
 def test_no_secret_is_in_the_image(site: Installation) -> None:
