@@ -70,6 +70,44 @@ def test_the_login_travels_as_a_username_token_and_the_wsdl_is_never_fetched(
     assert b"<effectiveDate>2026-11-23</effectiveDate>" in request.replace(b"ns0:", b"")
 
 
+XML_TYPES = (
+    "string", "int", "integer", "long", "decimal", "float", "double", "boolean", "dateTime", "date", "time", "duration",
+    "gYear", "gMonthDay", "QName", "NOTATION", "anyURI", "base64Binary", "hexBinary", "token", "ID", "anyType", "none",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "claimed", [*(f"xsd:{name}" for name in XML_TYPES), "unbound:string", "tns:PermissionDenied", ""]
+)
+def test_the_type_that_a_result_claims_to_have_does_not_count(
+    script: Script, client: SimsClient, caplog: pytest.LogCaptureFixture, claimed: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    document = DOCUMENT.replace("1</", "8467251</")
+    names = (
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema" '
+        'xmlns:tns="urn:sims:thirdparty:v1"'
+    )
+    result = f'<GetXmlStudentsResult {names} xsi:type="{claimed}">'.encode()
+    script.send(envelope("GetXmlStudents", document).replace(b"<GetXmlStudentsResult>", result))
+    assert client.fetch(STUDENTS, TODAY) == document.encode()
+    assert "8467251" not in caplog.text
+
+
+def test_not_even_at_debug_is_a_header_that_cannot_be_parsed_logged(
+    script: Script, client: SimsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    body = envelope("GetXmlStudents", DOCUMENT)
+    head = f"HTTP/1.1 200 Ada Archer\r\nX-Ada: Archer\r\nAda Archer\r\n: Ada\r\nContent-Length: {len(body)}\r\n\r\n"
+    script.answer = lambda handler: handler.wfile.write(head.encode() + body)
+    client.fetch(STUDENTS, TODAY)
+    assert "Ada" not in caplog.text
+    script.answer = lambda handler: handler.wfile.write(b"Ada Archer\r\n\r\n")
+    fault_of(client)
+    assert "Ada" not in caplog.text
+
+
 def test_not_even_at_debug_is_a_body_or_the_password_logged(
     script: Script, client: SimsClient, caplog: pytest.LogCaptureFixture
 ) -> None:

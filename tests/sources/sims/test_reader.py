@@ -169,3 +169,20 @@ def test_the_reader_agrees_with_a_plain_one_wherever_its_chunks_end(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "_CHUNK", chunk)
         assert read(f"<Students>{body}</Students>") == plain(STUDENTS, document)
+
+
+def test_a_row_that_never_ends_and_rows_beyond_count_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = b"<Students><Student>" + b"<a/>" * (reader.MAX_ROW_BYTES // 4 + 2**17)
+    with pytest.raises(UnexpectedAnswer, match="a row of more than 4 MB"):
+        read_document(STUDENTS, endless)
+    monkeypatch.setattr(reader, "MAX_ROWS", 30_000)
+    assert len(read_document(STUDENTS, b"<Students>" + b"<Student/>" * 30_000 + b"</Students>")) == 30_000
+    with pytest.raises(UnexpectedAnswer, match="more than the 30,000 rows"):
+        read_document(STUDENTS, b"<Students>" + b"<Student/>" * 30_001 + b"</Students>")
+
+
+def test_rows_beyond_the_first_batch_keep_their_order() -> None:
+    rows = "".join(f"<Student><PersonID>{number}</PersonID></Student>" for number in range(25_000))
+    table = read_document(STUDENTS, f"<Students>{rows}</Students>".encode())
+    assert list(table["person_id"]) == [str(number) for number in range(25_000)]
+    assert list(table.index) == list(range(25_000))

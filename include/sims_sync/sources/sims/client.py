@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import threading
 from collections import defaultdict
-from concurrent.futures import Future
 from datetime import date
 from importlib import resources
-from typing import Any
+from io import BytesIO
 
 import requests
-from lxml import etree
 from urllib3.exceptions import DecodeError, HTTPError
 from zeep import Client, Settings
-from zeep.exceptions import Fault
 from zeep.wsse.username import UsernameToken
 
 from sims_sync.model.errors import (
@@ -25,6 +23,7 @@ from sims_sync.model.errors import (
     TransientFault,
     UnexpectedAnswer,
 )
+from sims_sync.sources.sims.envelope import SIMS, BadEnvelope, Envelope
 from sims_sync.sources.sims.operations import PERMISSIONS, SCHOOL, Operation
 from sims_sync.sources.sims.school_identity import SchoolIdentity, read_school
 from sims_sync.sources.sims.transport import (
@@ -34,9 +33,9 @@ from sims_sync.sources.sims.transport import (
     READ_SECONDS,
     BoundedTransport,
     NotReceived,
-    OneAnswer,
-    too_slow,
 )
+from sims_sync.transport.receiving import CutShort, TooLarge, TooSlow, in_time
+from sims_sync.transport.trust import no_certificate_file
 
 _SECURITY_CODES = frozenset(
     {
@@ -69,8 +68,10 @@ _CODES = _SECURITY_CODES | {
 }
 """The fault codes that are told: those, of SOAP, of WS-Addressing and of WCF. Others are the server's words."""
 
-_PERMISSION_DENIED = "{urn:sims:thirdparty:v1}PermissionDenied"
-_PROLOG_ENCODING = re.compile(r"""^<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']""")
+_BEFORE_PROLOG = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*")
+"""What may not stand before a prolog, and does: a byte order mark, white space."""
+_PROLOG_ENCODING = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']""")
+_PIECE = 2**20
 _FAULT_CODE = re.compile(r"(?:^|[:}.])([A-Za-z]{1,40})$")
 _NO_ADDRESS = (
     requests.exceptions.InvalidSchema,
@@ -109,6 +110,7 @@ class SimsClient:
     ) -> None:
         self.connection_name = connection_name
         self._call_seconds = call_seconds
+        self._max_bytes = max_bytes
         self._one_call = _CALLS[endpoint]
         transport = BoundedTransport(
             session or requests.Session(),
@@ -122,14 +124,10 @@ class SimsClient:
                 str(wsdl),
                 wsse=UsernameToken(username, password),
                 transport=transport,
-                plugins=[OneAnswer()],
-                # A document is one text node, beyond the 10 MB that libxml2 takes by default; its size is bounded by
-                # the transport.
-                settings=Settings(
-                    strict=True, xml_huge_tree=True, forbid_dtd=True, forbid_entities=True, forbid_external=True
-                ),
+                # What the transport read goes through as it is: zeep reads no answer.
+                settings=Settings(raw_response=True, forbid_dtd=True, forbid_entities=True, forbid_external=True),
             )
-        self._service = client.create_service("{urn:sims:thirdparty:v1}SimsThirdPartySoap", endpoint)
+        self._service = client.create_service(f"{SIMS}SimsThirdPartySoap", endpoint)
 
     def school(self) -> SchoolIdentity:
         """The one call GetXmlSchool: which school this SIMS is of. It raises what :meth:`fetch` raises."""
@@ -149,42 +147,38 @@ class SimsClient:
 
     def _call(self, operation: Operation, **arguments: date) -> bytes:
         try:
-            result = self._in_time(operation, arguments)
-            if not isinstance(result, str) or not result.strip():
-                raise NotReceived("an empty answer", passes=False)
-            return _encoded(result)
+            envelope = self._in_time(operation, arguments)
         except Exception as error:
             raise self._fault(operation, error) from None
+        if envelope.is_fault:
+            raise self._soap_fault(operation, envelope) from None
+        try:
+            return _encoded(envelope.result_of(operation.name), self._max_bytes)
+        except (BadEnvelope, NotReceived) as error:
+            raise self._fault(operation, error) from None
 
-    def _in_time(self, operation: Operation, arguments: dict[str, date]) -> Any:
-        """The call, on a thread of its own: no time-out of a socket bounds an answer whose header trickles in.
-
-        The thread keeps the lock until the call is over, so that the next one never overlaps with it.
-        """
+    def _in_time(self, operation: Operation, arguments: dict[str, date]) -> Envelope:
+        """The call, in time. It keeps the lock until it is over, so that the next one never overlaps with it."""
         if not self._one_call.acquire(timeout=self._call_seconds):
             raise NotReceived("no answer to an earlier call yet", passes=True)
-        answer: Future[Any] = Future()
 
-        def call() -> None:
+        def call() -> Envelope:
             try:
-                answer.set_result(self._service[operation.name](**arguments))
-            except BaseException as error:  # raised again in the caller's thread
-                answer.set_exception(error)
+                answer: Envelope = self._service[operation.name](**arguments)
+                return answer
             finally:
                 self._one_call.release()
 
-        threading.Thread(target=call, name=f"{self.connection_name} {operation.name}", daemon=True).start()
-        try:
-            return answer.result(self._call_seconds)
-        except TimeoutError:
-            raise too_slow(self._call_seconds) from None
+        return in_time(call, self._call_seconds, f"{self.connection_name} {operation.name}")
 
     def _fault(self, operation: Operation, error: Exception) -> SyncError:
         """The typed fault of whatever a call raised; its text could hold values of people, so it is left out."""
-        if isinstance(error, Fault):
-            return self._soap_fault(operation, error)
         if isinstance(error, NotReceived):
             return self._not_received(operation, error)
+        if isinstance(error, (TooSlow, CutShort)):
+            return self._not_received(operation, NotReceived(str(error), passes=True))
+        if isinstance(error, (TooLarge, BadEnvelope)):
+            return self._unexpected(operation, str(error))
         if isinstance(error, _NO_ADDRESS):
             return PermanentFault(
                 f"{operation.name}: the host of the connection {self.connection_name} is no http or https address.",
@@ -199,25 +193,22 @@ class SimsClient:
                 if isinstance(error, requests.exceptions.SSLError)
                 else "Check that the broker is up, and the host of the connection.",
             )
-        # zeep raises errors of many types, its own and Python's, for an envelope that is not what the WSDL says.
-        return self._unexpected(
-            operation, f"a SOAP envelope that is cut short or holds no such answer ({type(error).__name__})"
-        )
+        if isinstance(error, OSError):
+            return no_certificate_file(f"{operation.name}: SIMS", self.connection_name)
+        return self._unexpected(operation, f"an answer that cannot be read ({type(error).__name__})")
 
-    def _soap_fault(self, operation: Operation, fault: Fault) -> SyncError:
-        detail = fault.detail if isinstance(fault.detail, etree._Element) else None
-        denied = detail.find(f".//{_PERMISSION_DENIED}") if detail is not None else None
-        if denied is not None:
-            return self._permission_missing(operation, denied)
+    def _soap_fault(self, operation: Operation, fault: Envelope) -> SyncError:
+        if fault.permissions is not None:
+            return self._permission_missing(operation, fault.permissions)
         # The code alone is told, and only one of ours: the rest is the server's text about its data.
-        match = _FAULT_CODE.search(str(fault.code or "").strip())
+        match = _FAULT_CODE.search(fault.fault_code.strip())
         if match and match[1] in _SECURITY_CODES:
             return self._login_refused(operation)
         told = f"the SOAP fault {match[1]}" if match and match[1] in _CODES else "a SOAP fault without a known code"
         return self._unexpected(operation, told)
 
-    def _permission_missing(self, operation: Operation, denied: etree._Element) -> PermissionMissing:
-        named = {" ".join(str(each.text).split()).casefold() for each in denied}
+    def _permission_missing(self, operation: Operation, denied: list[str]) -> PermissionMissing:
+        named = {" ".join(each.split()).casefold() for each in denied}
         lacking = [permission for permission in PERMISSIONS if permission.casefold() in named]
         return PermissionMissing(
             f"{operation.name}: the SIMS user of the connection {self.connection_name} lacks permissions.",
@@ -250,11 +241,27 @@ class SimsClient:
         )
 
 
-def _encoded(result: str) -> bytes:
-    """The document as bytes in the encoding that its prolog names; characters that it lacks as numeric references."""
-    document = result.lstrip("\ufeff \t\r\n")  # nothing may stand before a prolog
-    match = _PROLOG_ENCODING.match(document)
+def _encoded(result: bytes, max_bytes: int) -> bytes:
+    """The document as bytes in the encoding that its prolog names; characters that it lacks as numeric references.
+
+    :param result: in UTF-8.
+    :param max_bytes: of the document.
+    """
+    begin = len(_BEFORE_PROLOG.match(result)[0])  # type: ignore[index] # it matches nothing, too
+    if begin == len(result):
+        raise NotReceived("an empty answer", passes=False)
+    match = _PROLOG_ENCODING.match(result, begin)
+    document = BytesIO()
     try:
-        return document.encode(match[1] if match else "utf-8", "xmlcharrefreplace")
+        encoding = match[1].decode() if match else "utf-8"
+        "".encode(encoding)  # refuses what is no encoding of texts
+        decoder, encoder = codecs.getincrementaldecoder("utf-8")(), codecs.getincrementalencoder(encoding)
+        encode = encoder("xmlcharrefreplace").encode
+        for start in range(begin, len(result), _PIECE):
+            document.write(encode(decoder.decode(result[start : start + _PIECE])))
+            if document.tell() > max_bytes:
+                raise NotReceived(f"a document of more than {max_bytes // 2**20} MB", passes=False)
+        document.write(encode("", True))
     except (LookupError, UnicodeError):
         raise NotReceived("a document in an encoding that nobody knows", passes=False) from None
+    return document.getvalue()

@@ -8,11 +8,14 @@ from lxml import etree
 
 from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL
 
-_PIECE = 2**12
+PIECE = 2**12
+"""How many bytes are parsed at once while it is not known what they are."""
+
 _KNOWN_ROOTS = frozenset(
     {"Envelope", "Error", "Exception", "Fault", "Pupils", "Response", *(each.root for each in (SCHOOL, *OPERATIONS))}
 )
 """Names of root elements that may be told."""
+
 _HTML = re.compile(rb"<(!doctype\s+)?html\b", re.IGNORECASE)
 
 
@@ -36,15 +39,23 @@ def root_of(content: bytes) -> str:
         no_network=True,
     )
     try:
-        for start in range(0, len(content), _PIECE):
-            parser.feed(content[start : start + _PIECE])
+        for start in range(0, len(content), PIECE):
+            parser.feed(content[start : start + PIECE])
     except _Root as root:
         return str(root)
     except (etree.XMLSyntaxError, LookupError, NotXml) as error:
-        if _HTML.search(content[:_PIECE]):
-            raise NotXml("an HTML page") from None
-        raise error if isinstance(error, NotXml) else no_xml(error) from None
-    raise ends_early(content)
+        raise told_apart(error, content[:PIECE]) from None
+    raise ends_early(len(content))
+
+
+def told_apart(error: Exception, beginning: bytes) -> NotXml:
+    """What it is that a parser gave up at.
+
+    :param beginning: the first bytes of it.
+    """
+    if _HTML.search(beginning):
+        return NotXml("an HTML page")
+    return error if isinstance(error, NotXml) else no_xml(error)
 
 
 def described(root: str) -> str:
@@ -62,9 +73,9 @@ def no_xml(error: Exception) -> NotXml:
     return NotXml(f"text that is no XML from line {line}, column {column} on")
 
 
-def ends_early(content: bytes) -> NotXml:
-    """The document was cut short."""
-    return NotXml(f"XML that ends early, at byte {len(content)}")
+def ends_early(size: int) -> NotXml:
+    """The document was cut short after so many bytes."""
+    return NotXml(f"XML that ends early, at byte {size}")
 
 
 class _Root(Exception):

@@ -8,14 +8,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from sims_sync.model.errors import UnexpectedAnswer
 from sims_sync.model.person import NUMBER
 from sims_sync.sources.sims.client import SimsClient
 from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL, Operation
 from sims_sync.sources.sims.reader import read_document
 from sims_sync.sources.sims.school_identity import check_school
+from sims_sync.sources.sims.transport import MAX_BYTES
 from sims_sync.sources.source import SPECIAL, Fetched
 
 log = logging.getLogger(__name__)
+
+MAX_ROLL_BYTES = MAX_BYTES
+"""The most bytes of all documents of a roll together: they are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,17 @@ class Sims:
         school = client.school()
         check_school(school, self.la, self.estab, connection_name=client.connection_name)
         yield Fetched(SCHOOL.name, school.document)
+        size = len(school.document)
         for operation in OPERATIONS:
-            yield _fetched(client, operation, effective_date)
+            fetched = _fetched(client, operation, effective_date)
+            size += len(fetched.content)
+            if size > MAX_ROLL_BYTES:
+                raise UnexpectedAnswer(
+                    f"SIMS (connection {client.connection_name}) sent documents of more than "
+                    f"{MAX_ROLL_BYTES // 2**20} MB in all.",
+                    advice="Ask the support of the school's SIMS broker what is in them.",
+                )
+            yield fetched
 
 
 def _fetched(client: SimsClient, operation: Operation, effective_date: date) -> Fetched:
