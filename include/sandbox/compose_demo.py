@@ -28,8 +28,9 @@ READY_SECONDS = 300  # for Airflow, from the start of its API server
 
 def connections(password: str) -> Mapping[str, Mapping[str, Any]]:
     """The connections to the sandbox of docker-compose.yaml, by id."""
-    sims = {"host": "http://sandbox-sims:8601/ThirdParty.svc", "login": "sync", "password": password}
-    directory = {"host": "http://sandbox-directory:8081/scim/v2", "password": password}
+    inside = {"password": password, "extra": '{"allow_http": true}'}  # the containers' own network
+    sims = {"host": "http://sandbox-sims:8601/ThirdParty.svc", "login": "sync", **inside}
+    directory = {"host": "http://sandbox-directory:8081/scim/v2", **inside}
     without_tls = '{"from_email": "sims-sync@example.org", "disable_ssl": true, "disable_tls": true}'
     mail = {"host": "sandbox-mail", "port": 1025, "extra": without_tls}
     return {

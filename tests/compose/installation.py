@@ -108,9 +108,10 @@ class Installation:
     def connect(self, school: SmallSchool, password: str = PASSWORD) -> None:
         """Set a school's connections in Airflow's database."""
         name, host = school.id.replace("-", "_"), "http://schools"
-        sims = {"host": f"{host}:{school.sims_port}/ThirdParty.svc", "login": "sync", "password": password}
+        inside = {"extra": '{"allow_http": true}'}
+        sims = {"host": f"{host}:{school.sims_port}/ThirdParty.svc", "login": "sync", "password": password, **inside}
         self.airflow.connect(f"sims_{name}", conn_type="sims", **sims)
-        directory = {"host": f"{host}:{school.directory_port}/scim/v2", "password": TOKEN}
+        directory = {"host": f"{host}:{school.directory_port}/scim/v2", "password": TOKEN, **inside}
         self.airflow.connect(f"directory_{name}", conn_type="scim", **directory)
 
     def connect_all(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -36,11 +37,14 @@ Respond = Callable[[str, str, Any], Answer]
 
 
 class ScriptedDirectory:
-    """:param seen: the requests so far, such as ``GET /Users``."""
+    """:param seen: the requests so far, such as ``GET /Users``.
+    :param trickle: seconds between two bytes of a body.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.seen: list[str] = []
+        self.trickle = 0.0
         self.respond: Respond = lambda *_: (500, {}, {})
 
     def answer(self, *answers: Answer) -> None:
@@ -63,7 +67,10 @@ def scripted_directory() -> Iterator[ScriptedDirectory]:
             for name, value in {"Content-Length": str(len(content)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(OSError):  # the client may hang up
+                for start in range(0, len(content), step := 1 if script.trickle else len(content)):
+                    self.wfile.write(content[start : start + step])
+                    time.sleep(script.trickle)
 
         do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815 - the library's names
 

@@ -167,7 +167,7 @@ def _refusing() -> Iterator[int]:
         ("https://sims.example.org/ThirdParty.svc", 443, "https://sims.example.org/ThirdParty.svc"),
         ("https://sims.example.org/ThirdParty.svc", 8443, "https://sims.example.org:8443/ThirdParty.svc"),
         ("https://sims.example.org:8443/x", 443, "https://sims.example.org:8443/x"),
-        ("sims.example.org", None, "http://sims.example.org"),
+        ("sims.example.org", None, "https://sims.example.org"),
     ],
 )
 def test_the_address_is_the_host_in_full(

@@ -42,10 +42,10 @@ class SimsHook(BaseHook):
         """Make the one call GetXmlSchool, once: SIMS locks accounts, and takes one call at a time."""
         try:
             connection = read_connection(self.sims_conn_id, _CALLED)
-            with _alone_with(address(connection)):
+            with _alone_with(address(connection, _CALLED)):
                 school = sims_client(self.sims_conn_id, called=_CALLED, **_QUICK).school()
-        except SyncError as fault:
-            return False, str(fault)
+        except Exception as error:
+            return False, _told(error)
         return True, f"SIMS answered the one call GetXmlSchool: LA {school.la}, Estab {school.estab}, {school.name}."
 
 
@@ -71,8 +71,8 @@ class DirectoryHook(BaseHook):
 
         try:
             offers = discover(directory_endpoint(self.scim_conn_id, called=_CALLED, patient=False))
-        except SyncError as fault:
-            return False, str(fault)
+        except Exception as error:
+            return False, _told(error)
         features = {
             "PATCH": offers.patch,
             "bulk": offers.bulk,
@@ -87,6 +87,11 @@ class DirectoryHook(BaseHook):
             f"A SCIM directory whose users have roles. It has: {', '.join(has) or 'nothing more'}. "
             f"It lacks, and the sync does without: {', '.join(lacks) or 'nothing'}."
         )
+
+
+def _told(error: Exception) -> str:
+    """What the form shows. The text of an error that is no fault of ours could hold a login, or what a server sent."""
+    return str(error) if isinstance(error, SyncError) else f"Unexpected {type(error).__name__}: please report it."
 
 
 @contextmanager

@@ -10,6 +10,12 @@ _VERIFY = {
     "description": "Path of a file with the certificates to trust (PEM), as every worker sees it. Empty: the usual "
     'authorities. To do without verification, set "verify": false in Extra; nobody should.',
 }
+_ALLOW_HTTP = {
+    "label": "Allow http",
+    "schema": {"type": ["boolean", "null"]},
+    "description": "Whether login and password may go over http, unencrypted, to another machine than this one: on a "
+    "network that is yours alone.",
+}
 _PORT = "Port (Test asks for it)"
 """Airflow 3.3 refuses to test a stored connection that has none: its UI sends 0 for it."""
 _HOOKS = "sims_sync.airflow.hooks"
@@ -27,7 +33,7 @@ def get_provider_info() -> dict[str, Any]:
                 "connection-type": "sims",
                 "hook-class-name": f"{_HOOKS}.SimsHook",
                 "hook-name": "SIMS third-party broker",
-                "conn-fields": {"verify": _VERIFY},
+                "conn-fields": {"verify": _VERIFY, "allow_http": _ALLOW_HTTP},
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema"],
                     "relabeling": {"host": "Endpoint", "login": "SIMS user", "port": _PORT},
@@ -38,7 +44,7 @@ def get_provider_info() -> dict[str, Any]:
                 "connection-type": "scim",
                 "hook-class-name": f"{_HOOKS}.DirectoryHook",
                 "hook-name": "SCIM directory",
-                "conn-fields": {"verify": _VERIFY},
+                "conn-fields": {"verify": _VERIFY, "allow_http": _ALLOW_HTTP},
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema"],
                     "relabeling": {

@@ -9,11 +9,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scim2_models import Resource, ResourceType, Schema, ServiceProviderConfig
 
 from sims_sync.directory.editing import USER_SCHEMA
+from sims_sync.directory.json_answers import number
 from sims_sync.directory.session import Endpoint, document, send
 from sims_sync.model.attributes import EXTENSION
 from sims_sync.model.errors import PermanentFault, UnexpectedAnswer
 
 SYNC_REPORT = "urn:sims-sync:scim:schemas:core:1.0:SyncReport"
+
+_MOST_PAGES = 100
 
 _FEATURES = ("schemas", "patch", "bulk", "filter", "sort", "etag")
 _Model = TypeVar("_Model", bound=Resource[Any])
@@ -56,7 +59,8 @@ def discover(endpoint: Endpoint) -> Capabilities:
 
     def models(path: str, model: type[_Model], name: str, *urns: str) -> list[_Model]:
         # Only those that concern us: what else the directory has may be as odd as it likes.
-        return [_parsed(model, each, connection_name) for each in _resources(read, path) if each.get(name) in urns]
+        resources = _resources(read, path, connection_name)
+        return [_parsed(model, each, connection_name) for each in resources if each.get(name) in urns]
 
     features = {name: value for name, value in read("/ServiceProviderConfig").items() if name in _FEATURES}
     config = _parsed(ServiceProviderConfig, features, connection_name)
@@ -86,16 +90,25 @@ def discover(endpoint: Endpoint) -> Capabilities:
     )
 
 
-def _resources(read: Callable[..., dict[str, Any]], endpoint: str) -> Iterator[dict[str, Any]]:
-    """All resources of a discovery endpoint. It needs no pages (RFC 7644 section 4), but some servers make them."""
-    page = read(endpoint)
+def _resources(read: Callable[..., dict[str, Any]], endpoint: str, connection_name: str) -> Iterator[dict[str, Any]]:
+    """All resources of a discovery endpoint. It needs no pages (RFC 7644 section 4), but some servers make them.
+
+    :raises UnexpectedAnswer: they have no end, or are no list.
+    """
     count = 0
-    while resources := page.get("Resources") or []:
+    for _ in range(_MOST_PAGES):
+        page = read(endpoint, startIndex=count + 1) if count else read(endpoint)
+        resources = page.get("Resources") or []
+        if not isinstance(resources, list):
+            break
         yield from (each for each in resources if isinstance(each, dict))
         count += len(resources)
-        if count >= int(page.get("totalResults") or 0):
+        if not resources or count >= number(page.get("totalResults")):
             return
-        page = read(endpoint, startIndex=count + 1)
+    raise UnexpectedAnswer(
+        f"The directory (connection {connection_name}) answered no list to GET {endpoint}, or one without an end.",
+        advice="Check that the host of the connection is the SCIM base URL.",
+    )
 
 
 def _parsed(model: type[_Model], value: Any, connection_name: str) -> _Model:

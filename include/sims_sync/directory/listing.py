@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,12 @@ STUDENTS_AND_LINKED = f'roles[value eq "{STUDENT_ROLE}"] or externalId pr'
 """The accounts that concern us: students', and those that are linked to a person. (``roles.value`` is compared without
 case, RFC 7643 section 8.7.1.)"""
 
+MAX_ACCOUNTS = 200_000
+"""The most accounts of a listing: those of one school, with its staff and contacts."""
+
+LISTING_SECONDS = 1800.0
+"""How long a listing may take, with all its tries."""
+
 _PAGE_SIZE = 1000
 _TRIES = 3
 
@@ -25,6 +32,16 @@ Search = Callable[[dict[str, Any]], dict[str, Any]]
 
 class FilterRefused(Exception):
     """The server has filters, but does not take this one (RFC 7644 section 3.12, ``invalidFilter``)."""
+
+
+class TooManyAccounts(UnexpectedAnswer):
+    """A listing is larger than that of any school, or has no end."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The directory lists more accounts than are read: at most {MAX_ACCOUNTS:,}, of no more than usual size.",
+            advice="Is the connection that of one school's directory? If so, ask the directory's support.",
+        )
 
 
 def list_accounts(
@@ -50,9 +67,11 @@ def accounts_where(search: Search, condition: str | None, *, sorted_by_id: bool)
 
     :param condition: the filter, none for everybody.
     :param sorted_by_id: as for :func:`list_accounts`.
-    :raises TransientFault: likewise.
+    :raises TransientFault: likewise, or the listing takes too long.
+    :raises TooManyAccounts: there are more than any school has.
     :raises FilterRefused: the server does not take the filter.
     """
+    search = _in_time(search)
     query: dict[str, Any] = {"count": _PAGE_SIZE}
     if sorted_by_id:
         query["sortBy"] = "id"
@@ -80,6 +99,8 @@ def _pages(search: Search, query: dict[str, Any]) -> dict[str, dict[str, Any]] |
     page = _page(search, query, 1, totals)
     while page.keys() - accounts.keys():
         accounts.update(page)
+        if len(accounts) > MAX_ACCOUNTS:
+            raise TooManyAccounts
         last = next(reversed(accounts))
         before, page = page, _page(search, query, len(accounts), totals)
         if list(page) in ([last], list(before)):  # the end, or a server that gives one account a page, or whole pages
@@ -91,6 +112,21 @@ def _pages(search: Search, query: dict[str, Any]) -> dict[str, dict[str, Any]] |
     return accounts if totals == {len(accounts)} else None
 
 
+def _in_time(search: Search) -> Search:
+    """The same search, which ends when a listing has taken its time."""
+    deadline = time.monotonic() + LISTING_SECONDS
+
+    def within(query: dict[str, Any]) -> dict[str, Any]:
+        if time.monotonic() > deadline:
+            raise TransientFault(
+                f"The directory's list of accounts was not whole within {LISTING_SECONDS / 60:.0f} minutes.",
+                advice="Ask the directory's support why it is so slow.",
+            )
+        return search(query)
+
+    return within
+
+
 def _page(search: Search, query: dict[str, Any], start: int, totals: set[int]) -> dict[str, dict[str, Any]]:
     """The accounts of one page by id.
 
@@ -98,7 +134,9 @@ def _page(search: Search, query: dict[str, Any], start: int, totals: set[int]) -
     """
     answer = search({**query, "startIndex": start})
     total, resources = answer.get("totalResults"), answer.get("Resources") or []
-    if not isinstance(total, int) or not all(isinstance(each, dict) and each.get("id") for each in resources):
+    if not isinstance(total, int) or not isinstance(resources, list):
+        raise UnexpectedAnswer("The directory answered no list of accounts.")
+    if not all(isinstance(each, dict) and each.get("id") for each in resources):
         raise UnexpectedAnswer("The directory answered no list of accounts.")
     totals.add(total)
     return {str(each["id"]): each for each in resources}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -12,7 +13,8 @@ import requests
 from sims_sync.directory.bulk import Request, answers, batches, body
 from sims_sync.directory.discovery import SYNC_REPORT, Capabilities
 from sims_sync.directory.forgiving import as_rfc
-from sims_sync.directory.listing import FilterRefused, list_accounts
+from sims_sync.directory.json_answers import NoJson, memory_of, number, read_json
+from sims_sync.directory.listing import FilterRefused, TooManyAccounts, list_accounts
 from sims_sync.directory.looking_up import LookUp
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.places import ENTRIES, Names
@@ -21,6 +23,9 @@ from sims_sync.directory.writes import Create, Write, Written, failed, outcome, 
 from sims_sync.model.errors import TransientFault
 
 log = logging.getLogger(__name__)
+
+MAX_LISTED = 768 * 2**20
+"""What the accounts of one listing may take in memory, in bytes."""
 
 _PROGRESS = 500
 _OF_A_LIST = dict.fromkeys(("totalResults", "startIndex", "itemsPerPage"))
@@ -39,6 +44,7 @@ class Directory:
         self._endpoint = endpoint
         self._connection_name = endpoint.connection_name
         self._list_names: Names = {**_OF_A_LIST, "Resources": {ENTRIES: mapping.names}}
+        self._listed = 0
         self._look_up = LookUp(self._search, filtered=capabilities.filter, sorted_by_id=capabilities.sort)
 
     @property
@@ -130,7 +136,7 @@ class Directory:
                 yield from self._in_bulk(half) if len(half) > 1 else map(self._alone, half)
             return
         operations = document(response, connection_name=self._connection_name).get("Operations") or []
-        told = list(zip(batch, answers(batch, operations), strict=True))
+        told = list(zip(batch, answers(batch, operations if isinstance(operations, list) else []), strict=True))
         # A refused login ends the writing: first what became of the others.
         for request, answer in sorted(told, key=lambda each: _status(each[1]) in REFUSED_LOGIN):
             location = str(answer.get("location") or "")
@@ -146,10 +152,8 @@ class Directory:
         if response.ok and response.content:  # a login page, say, answers 200 too
             answer = document(response, connection_name=self._connection_name)
         elif response.content:
-            try:
-                answer = response.json()
-            except ValueError:
-                answer = {}
+            with suppress(NoJson):
+                answer = read_json(response.content)
         return self._written(request, response.status_code, answer, response.headers.get("Location", ""))
 
     def _written(self, request: Request, status: int, answer: Any, location: str) -> Written:
@@ -182,6 +186,9 @@ class Directory:
         response = self._send("GET", "/Users", params=query)
         if response.status_code == requests.codes.bad_request and "filter" in query:
             raise FilterRefused
+        self._listed = memory_of(response.content) + (self._listed if query["startIndex"] > 1 else 0)
+        if self._listed > MAX_LISTED:
+            raise TooManyAccounts
         return as_rfc(document(response, connection_name=self._connection_name), self._list_names)
 
     def _send(self, method: str, path: str, content: Any = None, **options: Any) -> requests.Response:
@@ -191,5 +198,4 @@ class Directory:
 
 def _status(answer: dict[str, Any]) -> int:
     """The status of an operation of a bulk answer, 0 where it has none."""
-    status = str(answer.get("status") or "0")
-    return int(status) if status.isdecimal() else 0
+    return number(answer.get("status"))

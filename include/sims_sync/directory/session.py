@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import InvalidHeader, MaxRetryError, ResponseError
+from urllib3.exceptions import DecodeError, HTTPError, InvalidHeader, MaxRetryError, ResponseError
 from urllib3.util.retry import Retry
 
+from sims_sync.directory.json_answers import NoJson, read_json
 from sims_sync.model.errors import CredentialsRefused, PermissionMissing, TransientFault, UnexpectedAnswer
+from sims_sync.transport.receiving import ACCEPT_ENCODING, CutShort, TooLarge, TooSlow, in_time, pieces
+from sims_sync.transport.trust import no_certificate_file, verified_by
+from sims_sync.transport.unlogged import unlogged
 
 MEDIA_TYPE = "application/scim+json"
 TIMEOUT = (10.0, 60.0)
@@ -24,6 +27,7 @@ _LONGEST_WAIT = 60.0
 _LONGEST_TOLD = 30 * 86400
 """Seconds that the fault tells at most; urllib3's own limit of 6 hours would have a task wait 6 where 12 are needed."""
 _TOO_MANY_REQUESTS = 429
+_MOST_REDIRECTS = 5
 REFUSED_LOGIN = (401, 403)
 """The statuses for which :func:`check_login` raises."""
 _SERVERS_REASONS = (429, 500, 502, 503, 504)
@@ -37,21 +41,6 @@ _KINDS = {
     "application/json": "JSON of another shape",
 }
 """What may be told of an answer, by its media type: the header itself is the server's to fill."""
-
-_HASTY = (5.0, 10.0)
-
-_ASKING: ContextVar[bool] = ContextVar("asking a directory", default=False)
-
-
-def _is_anothers(_: logging.LogRecord) -> bool:
-    """urllib3 logs the URLs that it asks, and a look-up has a user name in its query: nothing of ours is logged."""
-    return not _ASKING.get()
-
-
-# Loggers do not filter what their children log, so it is each of those that urllib3 has.
-for _module in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
-    logging.getLogger(f"urllib3.{_module}").addFilter(_is_anothers)
-
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -67,18 +56,52 @@ class Endpoint:
     connection_name: str
 
 
-class _Adapter(HTTPAdapter):
-    """requests has no time-out of a session: this sets one wherever a request has none. No log has its URLs."""
+@dataclass(frozen=True)
+class Bounds:
+    """Of each answer.
 
-    timeout = TIMEOUT
+    :param timeout: seconds to connect, and to wait for the next byte.
+    :param seconds: for the whole of it, tries and waits included.
+    :param max_bytes: packed or not.
+    """
+
+    timeout: tuple[float, float]
+    seconds: float
+    max_bytes: int
+
+
+PATIENT = Bounds(TIMEOUT, 600.0, 64 * 2**20)
+HASTY = Bounds((5.0, 10.0), 15.0, 8 * 2**20)
+
+
+class _Adapter(HTTPAdapter):
+    """Receives each answer whole, within bounds, those of redirects too, and lets no library log anything of it.
+
+    :param bounds: of each answer.
+    """
+
+    def __init__(self, bounds: Bounds, max_retries: Any) -> None:
+        super().__init__(max_retries=max_retries)
+        self._bounds = bounds
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs["timeout"] = kwargs.get("timeout") or self.timeout
-        before = _ASKING.set(True)
-        try:
-            return super().send(request, *args, **kwargs)
-        finally:
-            _ASKING.reset(before)
+        bounds = self._bounds
+        kwargs |= {"timeout": kwargs.get("timeout") or bounds.timeout, "stream": True}
+        request.headers["Accept-Encoding"] = ACCEPT_ENCODING
+
+        def receive() -> requests.Response:
+            with super(_Adapter, self).send(request, *args, **kwargs) as response:
+                body = pieces(response, max_bytes=bounds.max_bytes, seconds=bounds.seconds)
+                response._content = b"".join(body)  # as requests itself does when a body is read
+            return response
+
+        with unlogged():
+            try:
+                return in_time(receive, bounds.seconds, "an answer of the directory")
+            except DecodeError as error:
+                raise requests.exceptions.ContentDecodingError from error
+            except HTTPError as error:
+                raise requests.exceptions.ConnectionError from error
 
 
 class _Retry(Retry):
@@ -116,14 +139,12 @@ def scim_adapter() -> HTTPAdapter:
         raise_on_status=False,
         respect_retry_after_header=True,
     )
-    return _Adapter(max_retries=retry)
+    return _Adapter(PATIENT, retry)
 
 
 def hasty_adapter() -> HTTPAdapter:
     """The transport of a test that a person waits for: nothing is tried again."""
-    adapter = _Adapter(max_retries=0)
-    adapter.timeout = _HASTY
-    return adapter
+    return _Adapter(HASTY, 0)
 
 
 def send(
@@ -149,19 +170,16 @@ def send(
         **({"Content-Type": MEDIA_TYPE} if body is not None else {}),
     }
     try:
-        response = session.request(
-            method,
-            url,
-            json=body,
-            params=params,
-            headers={**content, **(headers or {})},
-            allow_redirects=method == "GET",  # requests would send a POST on as a GET, and that succeeds
-        )
-    except requests.RequestException as error:
-        raise TransientFault(
-            f"The directory (connection {connection_name}) gave no answer to {method}: {type(error).__name__}.",
-            advice="Check that it is up, and the host of the connection.",
+        response = _answer(session, method, url, json=body, params=params, headers={**content, **(headers or {})})
+    except TooLarge as error:
+        raise UnexpectedAnswer(
+            f"The directory (connection {connection_name}) answered {method} with {error}.",
+            advice="Check that the host of the connection is the SCIM base URL.",
         ) from None
+    except (requests.RequestException, ValueError) as error:
+        raise _no_answer(error, method, connection_name) from None
+    except OSError:
+        raise no_certificate_file("The directory", connection_name) from None
     check_login(response.status_code, method, connection_name=connection_name)
     if 300 <= response.status_code < 400:
         raise UnexpectedAnswer(
@@ -174,6 +192,41 @@ def send(
             retry_after=_Retry(retry_after_max=_LONGEST_TOLD).get_retry_after(response.raw),
         )
     return response
+
+
+def _answer(session: requests.Session, method: str, url: str, **content: Any) -> requests.Response:
+    """The answer to a request. One that reads is sent on within the same server; any other would carry the login away,
+    and a write that is sent on as a GET would succeed.
+    """
+    options: dict[str, Any] = {"verify": verified_by(session), "allow_redirects": False}
+    response = session.request(method, url, **content, **options)
+    for _ in range(_MOST_REDIRECTS):
+        to = _within_server(response) if method == "GET" else None
+        if to is None:
+            break
+        response = session.request(method, to, headers=content["headers"], **options)
+    return response
+
+
+def _within_server(response: requests.Response) -> str | None:
+    """Where an answer sends us, none where it does not, or to another server."""
+    try:
+        to = urljoin(response.url, response.headers["Location"]) if response.is_redirect else response.url
+        here, there = urlsplit(response.url), urlsplit(to)
+        same = (here.scheme, here.netloc.lower()) == (there.scheme, there.netloc.lower())
+    except ValueError:
+        return None
+    return to if response.is_redirect and same else None
+
+
+def _no_answer(error: Exception, method: str, connection_name: str) -> TransientFault:
+    came = str(error) if isinstance(error, (TooSlow, CutShort)) else type(error).__name__
+    return TransientFault(
+        f"The directory (connection {connection_name}) gave no answer to {method}: {came}.",
+        advice="Check its certificate, and the CA of the connection."
+        if isinstance(error, requests.exceptions.SSLError)
+        else "Check that it is up, and the host of the connection.",
+    )
 
 
 def check_login(status: int, method: str, *, connection_name: str) -> None:
@@ -206,8 +259,8 @@ def document(response: requests.Response, *, connection_name: str) -> dict[str, 
             advice="Check that the host of the connection is the SCIM base URL.",
         )
     try:
-        value = response.json()
-    except ValueError:
+        value = read_json(response.content)
+    except NoJson:
         value = None
     if not isinstance(value, dict):
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -62,7 +62,7 @@ def recorded(
     """Begin a stage, and keep for the report how it ends, if not well.
 
     The message of a :class:`SyncError` is kept. Any other exception is a defect of ours whose text may hold a value of
-    a person: only its type and place go on.
+    a person: only its type and place go on. Airflow logs what an exception came from, too: no fault says that.
 
     :param passes: exceptions of who runs the stage, which are not its end.
     :raises SyncError: it failed.
@@ -73,10 +73,10 @@ def recorded(
         yield
     except SyncError as fault:
         files.record_failure(stage, fault, held=isinstance(fault, NotApproved))
-        raise
+        raise fault from None
     except Skipped as skipped:
         files.record_skip(stage, str(skipped), superseded=isinstance(skipped, Superseded))
-        raise
+        raise skipped from None
     except passes:
         raise
     except Exception as error:

@@ -1,12 +1,14 @@
-"""Silence of the libraries while they talk to SIMS or to the directory (SPEC section 9).
+"""Silence of the libraries that handle what is personal (SPEC section 9).
 
 They log what they meet: URLs with a user name in the query, headers that they cannot parse, whole bodies. No list of
-such messages would stay right, so nothing of theirs is logged while a request of ours is under way.
+such messages would stay right, so nothing of theirs is logged while a request of ours is under way, and nothing but
+their warnings while a task is.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,24 +16,25 @@ from contextvars import ContextVar
 REQUEST_LINES = "urllib3.connectionpool"
 """The logger that says at DEBUG which address was asked, and the status and the size of the answer."""
 
-_OURS = frozenset({"sims_sync", "airflow"})
-_silent: ContextVar[bool] = ContextVar("libraries are silent", default=False)
+_OURS = frozenset({"sims_sync", "airflow", "task"})
+_silent_below: ContextVar[int] = ContextVar("the level below which libraries are silent", default=0)
 _may_speak: ContextVar[str] = ContextVar("the logger that is not", default="")
 _filtered: set[str] = set()
 
 
 @contextmanager
-def unlogged(*, but: str = "") -> Iterator[None]:
-    """What libraries log in this context while the block runs goes nowhere; what they log for others does.
+def unlogged(*, below: int = sys.maxsize, but: str = "") -> Iterator[None]:
+    """What libraries log in this context while the block runs goes nowhere. What they log for others goes on.
 
-    :param but: a logger whose records of DEBUG are let through.
+    :param below: the level from which on it goes on all the same; default: none.
+    :param but: a logger whose records of DEBUG do.
     """
     _filter_all()
-    before, spoke_before = _silent.set(True), _may_speak.set(but)
+    before, spoke_before = _silent_below.set(max(below, _silent_below.get())), _may_speak.set(but)
     try:
         yield
     finally:
-        _silent.reset(before)
+        _silent_below.reset(before)
         _may_speak.reset(spoke_before)
 
 
@@ -44,4 +47,6 @@ def _filter_all() -> None:
 
 
 def _passes(record: logging.LogRecord) -> bool:
-    return not _silent.get() or (record.levelno <= logging.DEBUG and record.name == _may_speak.get())
+    return record.levelno >= _silent_below.get() or (
+        record.levelno <= logging.DEBUG and record.name == _may_speak.get()
+    )
