@@ -107,7 +107,8 @@ def address(connection: Any, called: str = "") -> str:
     host: str = connection.host.strip()
     try:
         parts = urlsplit(host if "://" in host else f"{connection.schema or 'https'}://{host}")
-        if connection.port and parts.port is None and connection.port != _USUAL_PORTS.get(parts.scheme):
+        stated = parts.port
+        if connection.port and stated is None and connection.port != _USUAL_PORTS.get(parts.scheme):
             parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
     except ValueError:  # a port or an IPv6 address that is none
         parts = urlsplit("")
