@@ -42,6 +42,7 @@ _KINDS = {
 }
 """What may be told of an answer, by its media type: the header itself is the server's to fill."""
 
+
 @dataclass(frozen=True)
 class Endpoint:
     """Where a directory is, and how it is spoken to.
