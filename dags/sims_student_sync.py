@@ -1,12 +1,14 @@
 """One DAG for each school of ``schools.yaml``: the students on roll in SIMS become accounts in the school's directory.
 
 Wiring only; the tasks are in ``sims_sync.airflow.tasks``. A school whose configuration is wrong is left out here and
-shows as an import error of ``sims_student_sync_errors.py``, so that the others run.
+shows as an import error of ``sims_student_sync_errors.py``, so that the others run. So is one whose DAG cannot be made
+all the same: one DAG that raises would make every school's DAG stale.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from datetime import timedelta
 
 import pendulum
@@ -28,9 +30,11 @@ from sims_sync.airflow.settings import DEFAULT_ARGS, RUN_TIMEOUT, dag_doc
 from sims_sync.airflow.trigger_form import trigger_form
 from sims_sync.config import ConfigError, School, load_schools
 
+log = logging.getLogger(__name__)
 
-def school_dag(school: School) -> None:
-    """The DAG of one school."""
+
+def school_dag(school: School) -> SchoolDag:
+    """The DAG of one school, as far as Airflow looks at it before it is written into the database."""
 
     with SchoolDag(
         dag_id=school.dag_id,
@@ -52,7 +56,8 @@ def school_dag(school: School) -> None:
         ),
         params=trigger_form(),
         tags=["sims-sync", f"la:{school.la}", *(["no modules"] if not school.synchronised else [])],
-    ):
+        auto_register=False,  # not before it is known to be right
+    ) as dag:
         with TaskGroup("sims", group_display_name="From SIMS", prefix_group_id=False):
             extracted = tasks.extract(school.id)
             validated = tasks.validate(school.id, extracted)
@@ -69,10 +74,16 @@ def school_dag(school: School) -> None:
         # A teardown runs whatever happened; without `on_failure_fail_dagrun`, for with it the teardown alone would be
         # the leaf that decides the run's state, and a failed `extract` would leave the run green.
         disabled >> reported.as_teardown()
+    dag.validate()
+    return dag
 
 
 with contextlib.suppress(ConfigError):  # sims_student_sync_errors.py raises it
     wanted = get_parsing_context().dag_id
     for school in load_schools()[0].values():
-        if wanted in (None, school.dag_id):
-            school_dag(school)
+        if wanted not in (None, school.dag_id):
+            continue
+        try:
+            globals()[school.dag_id] = school_dag(school)
+        except Exception:  # whatever it is, it is this school's
+            log.exception("No DAG was made for the school %s", school.id)

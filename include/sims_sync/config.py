@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import unicodedata
 import zoneinfo
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from croniter import croniter
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 CONFIG_VARIABLE = "SIMS_SYNC_CONFIG"
 DEFAULT_CONFIG = Path(__file__).parents[1] / "config" / "schools.yaml"
@@ -26,7 +31,72 @@ MANUAL = "manual"
 
 _FIRST_MINUTE, _LAST_MINUTE = 1 * 60, 4 * 60 - 1  # nightly runs start between 01:00 and 04:00
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_PRESETS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@quarterly": "0 0 1 */3 *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+"""The names of cron expressions that Airflow knows; croniter does not know all of them."""
+
+_FIELDS = 5
+"""Of a cron expression. croniter takes more, and reads the sixth as seconds, where others read a year."""
+
+_BY_CHANCE = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)
+"""croniter's own letters for times by chance, which would be others whenever somebody asks."""
+
+_LONGEST_SCHEDULE = 80
+"""What Airflow says of a longer one in words may not fit into its database."""
+
+
+def _one_line(value: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise ValueError("must be one line of text, without control characters")
+    return value
+
+
+def _cron(value: str) -> str:
+    """A schedule as it is used: ``manual``, or a cron expression of five fields that has a time."""
+    if value == MANUAL:
+        return value
+    expression = _PRESETS.get(value, value)
+    no_cron = (
+        "is no cron expression of five fields, such as `30 2 * * *` for 02:30 of each day"
+        f" (minute, hour, day, month, weekday), nor `{MANUAL}`"
+    )
+    if len(expression) > _LONGEST_SCHEDULE or len(expression.split()) != _FIELDS or _BY_CHANCE.search(expression):
+        raise ValueError(no_cron)
+    try:
+        times = croniter(expression, datetime(2026, 1, 1, tzinfo=UTC))
+    except ValueError:
+        raise ValueError(no_cron) from None
+    try:
+        times.get_next(datetime)
+    except ValueError:
+        raise ValueError("is a cron expression for a day that never comes") from None
+    return expression
+
+
+def _address(value: str) -> str:
+    """An address as mail servers take it (RFC 5321): with the domain in ASCII."""
+    try:
+        found = validate_email(value, check_deliverability=False, allow_smtputf8=False, strict=True)
+    except EmailNotValidError:
+        raise ValueError("is no email address, such as data-team@example.org (the address alone, no name)") from None
+    return found.ascii_email or found.normalized
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_one_line)]
+Code = Annotated[Text, StringConstraints(max_length=50)]
+"""It is a part of a tag in Airflow, which may have 100 characters."""
+Schedule = Annotated[Text, AfterValidator(_cron)]
+EmailAddress = Annotated[Text, AfterValidator(_address)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class ConfigError(Exception):
@@ -41,8 +111,8 @@ class Limit(_Strict):
     """A plan is over it when its count is above ``floor`` and above ``percent`` of the base, or above ``count``."""
 
     percent: float = Field(ge=0, le=100)
-    floor: int = Field(ge=0)
-    count: int | None = Field(default=None, ge=0)
+    floor: Count
+    count: Count | None = None
 
 
 LIMITS: Mapping[str, Limit] = {
@@ -81,8 +151,8 @@ def _timezones() -> set[str]:
 class Kept(_Strict):
     """How many days the files of a run, and SIMS's own documents among them, are kept."""
 
-    retention_days: int = Field(default=30, ge=1)
-    raw_retention_days: int = Field(default=7, ge=1)
+    retention_days: Days = 30
+    raw_retention_days: Days = 7
 
 
 class School(Kept):
@@ -90,14 +160,14 @@ class School(Kept):
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
     name: Text
-    la: Text
-    estab: Text
+    la: Code
+    estab: Code
     modules: list[Text]
     username: Literal["admission_number", "email"]
-    schedule: Text | None = None
+    schedule: Schedule | None = None
     timezone: Text = "Europe/London"
-    alert_emails: list[Text] = []
-    late_after_minutes: int = Field(default=180, ge=1)
+    alert_emails: list[EmailAddress] = []
+    late_after_minutes: int = Field(default=180, ge=1, le=7 * 24 * 60)
     genders: list[Text] | None = None
     disable_unlinked: bool = True
     ignored_roles: list[Text] = ["user"]
@@ -152,14 +222,8 @@ def load_schools(path: Path | None = None) -> tuple[dict[str, School], list[Conf
     :raises ConfigError: the file as a whole cannot be read.
     """
     path = path or config_path()
-    document = _read(path)
-    defaults = document.get("defaults") or {}
-    if not isinstance(defaults, dict):
-        raise ConfigError(f"{path}: `defaults` must be a mapping of keys to values.")
-    entries = document.get("schools") or []
-    if not isinstance(entries, list):
-        raise ConfigError(f"{path}: `schools` must be a list.")
-    times = Counter(str(entry.get("id")) for entry in entries if isinstance(entry, dict))
+    defaults, entries = _read(path)
+    times = Counter(entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
     schools: dict[str, School] = {}
     errors: list[ConfigError] = []
     for position, entry in enumerate(entries, start=1):
@@ -181,36 +245,77 @@ def default_retention(path: Path | None = None) -> Kept:
     :raises ConfigError: the file as a whole cannot be read, or its `defaults` are wrong.
     """
     path = path or config_path()
-    defaults = _read(path).get("defaults") or {}
+    defaults, _ = _read(path)
     try:
         return Kept.model_validate({key: defaults[key] for key in Kept.model_fields if key in defaults})
     except ValidationError as error:
         raise ConfigError(f"{path}: `defaults`: {_problems(error)}.") from None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[Any, Any], list[Any]]:
+    """The defaults and the entries of the file; for an entry that YAML cannot make a value of, its error.
+
+    :raises ConfigError: the file as a whole cannot be read.
+    """
+    loader, parts = _composed(path)
+    if unknown := set(parts) - {"defaults", "schools"}:
+        raise ConfigError(f"{path}: the keys are `defaults` and `schools`; found {', '.join(sorted(unknown))}.")
+    defaults = _value(path, loader, parts.get("defaults"))
+    if isinstance(defaults, ConfigError):
+        raise defaults
+    if not isinstance(defaults or {}, dict):
+        raise ConfigError(f"{path}: `defaults` must be a mapping of keys to values.")
+    schools = parts.get("schools")
+    if isinstance(schools, yaml.SequenceNode):
+        return defaults or {}, [_value(path, loader, entry) for entry in schools.value]
+    if _value(path, loader, schools) is not None:
+        raise ConfigError(f"{path}: `schools` must be a list.")
+    return defaults or {}, []
+
+
+def _composed(path: Path) -> tuple[Any, dict[str, yaml.Node]]:
+    """The nodes of the file by their keys, and what makes values of them: each apart, so that one stops no other."""
     try:
-        document = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_bytes())
+        top = loader.get_single_node()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: is no YAML: {error}") from error
-    keys = set(document) if isinstance(document, dict) else {"no mapping"}
-    if unknown := keys - {"defaults", "schools"}:
-        found = ", ".join(sorted(map(str, unknown)))
-        raise ConfigError(f"{path}: the keys are `defaults` and `schools`; found {found}.")
-    return dict(document)
+    if not isinstance(top, yaml.MappingNode):
+        raise ConfigError(f"{path}: the keys are `defaults` and `schools`; found no mapping.")
+    return loader, {str(key.value): value for key, value in top.value}
 
 
-def _school(path: Path, position: int, entry: Any, defaults: dict[str, Any]) -> School:
+def _value(path: Path, loader: Any, node: yaml.Node | None) -> Any:
+    """What a node holds, or the error of one that holds no value (``2026-13-45``, an unknown tag)."""
+    try:
+        return None if node is None else loader.construct_document(node)
+    except Exception as error:  # PyYAML lets through what its conversions raise: KeyError, ValueError, and others
+        reason = getattr(error, "problem", None) or f"a value cannot be read ({type(error).__name__})"
+        return ConfigError(f"{path}: the entry in line {node.start_mark.line + 1 if node else 1}: {reason}.")
+
+
+def _school(path: Path, position: int, entry: Any, defaults: dict[Any, Any]) -> School:
+    if isinstance(entry, ConfigError):
+        raise entry
     if not isinstance(entry, dict):
         raise ConfigError(f"{path}: school number {position}: must be a mapping of keys to values.")
-    name = entry.get("id", f"number {position}")
-    limits = {**(defaults.get("limits") or {}), **(entry.get("limits") or {})}
+    name = entry["id"] if isinstance(entry.get("id"), str) else f"number {position}"
     try:
-        return School.model_validate({**defaults, **entry, **({"limits": limits} if limits else {})})
+        return School.model_validate(_merged(defaults, entry))
     except ValidationError as error:
         raise ConfigError(f"{path}: school {name}: {_problems(error)}.") from None
+
+
+def _merged(defaults: dict[Any, Any], entry: dict[Any, Any]) -> dict[Any, Any]:
+    """What holds for a school: its own values before the defaults, and so with each of its limits."""
+    merged = {**defaults, **entry}
+    limits = [each["limits"] for each in (defaults, entry) if each.get("limits") is not None]
+    merged.pop("limits", None)
+    if all(isinstance(each, dict) for each in limits):
+        limits = [{key: limit for each in limits for key, limit in each.items()}]
+    return {**merged, "limits": limits[-1]} if limits else merged
 
 
 def _problems(error: ValidationError) -> str:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zoneinfo
 from pathlib import Path
 
+import pendulum
 import pytest
+import yaml
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization, LazyDeserializedDAG
 
+from sims_sync.airflow import settings
 from sims_sync.airflow.retries import FaultRetryPolicy
 from sims_sync.airflow.trigger_form import trigger_form
+from sims_sync.config import School
 
 PROJECT = Path(__file__).parents[2]
 DAGS = PROJECT / "dags"
 TASKS = ["extract", "validate", "transform", "plan", "approve", "load", "disable_leavers", "report"]
+
+OWN = ("id", "name", "la", "estab", "modules", "username")
 
 TWO_SCHOOLS_AND_A_BAD_ONE = """
 schools:
@@ -92,6 +100,71 @@ def test_a_bad_school_has_no_dag_and_shows_as_an_import_error_and_the_others_run
     assert "school bad" in error
     assert "`la`" in error
     assert str(config) in error
+
+
+def test_a_school_whose_dag_cannot_be_made_all_the_same_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = tmp_path / "schools.yaml"
+    config.write_text(TWO_SCHOOLS_AND_A_BAD_ONE)
+    monkeypatch.setenv("SIMS_SYNC_CONFIG", str(config))
+    dag_doc = settings.dag_doc
+
+    def refuse(school: School) -> str:
+        if school.id == "no-modules":
+            raise RecursionError
+        return dag_doc(school)
+
+    monkeypatch.setattr(settings, "dag_doc", refuse)
+    bag = DagBag(DAGS / "sims_student_sync.py")
+    assert bag.import_errors == {}
+    assert list(bag.dags) == ["sims_student_sync__green-abbey"]
+    assert "No DAG was made for the school no-modules" in caplog.text
+
+
+def school_of(**own: object) -> School:
+    values = {"id": "green-abbey", "name": "Green Abbey", "la": "823", "estab": "4321", "modules": ["timetable"]}
+    return School.model_validate({**values, "username": "email", **own})
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        *(
+            {"schedule": schedule}
+            for schedule in (
+                "@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@quarterly", "@yearly", "@annually",
+                "manual",
+                "*/5 * * * *", "0 2 L * *", "0 2 * * l5", "0 2 * * 5#1", "0 2 29 2 *", "0 2 30 2 mon",
+                "50-10 2 * * sun-mon", "0 2 ? * *",
+                "0 0 1 " + ",".join(["9"] * 35) + " 3",
+            )
+        ),
+        {"la": "8" * 50, "name": "N" * 200, "id": "a" * 100, "estab": "4" * 50},
+        {"name": "St Mary\u2019s {{ ti }} ${name} % \N{LATIN SMALL LETTER E WITH ACUTE} .md"},
+        {"late_after_minutes": 10_080, "retention_days": 3650, "raw_retention_days": 3650},
+        *({"timezone": zone} for zone in ("UTC", "Etc/GMT+12", "Pacific/Kiritimati", "America/St_Johns", "Factory",
+        "GB", "EST5EDT")),
+    ],
+)  # fmt: skip
+def test_what_the_configuration_takes_airflow_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: dict[str, object]
+) -> None:
+    """What it refuses in one DAG, it would refuse of all DAGs of the file."""
+    config = tmp_path / "schools.yaml"
+    school = school_of(**own)
+    config.write_text(yaml.safe_dump({"schools": [{**school_of().model_dump(include=set(OWN)), **own}]}))
+    monkeypatch.setenv("SIMS_SYNC_CONFIG", str(config))
+    bag = DagBag(DAGS / "sims_student_sync.py")
+    assert bag.import_errors == {}
+    dag = LazyDeserializedDAG(data=DagSerialization.to_dict(bag.dags[school.dag_id]))
+    assert len(dag.timetable.description) <= 1000, "a column of Airflow's database"
+    assert (dag.next_dagrun_info(last_automated_run_info=None) is None) == (school.cron is None)
+
+
+@pytest.mark.parametrize("zone", sorted(zoneinfo.available_timezones()))
+def test_every_time_zone_is_one_of_airflow_too(zone: str) -> None:
+    assert pendulum.datetime(2026, 1, 1, tz=school_of(timezone=zone).timezone).timezone_name == zone
 
 
 def test_a_worker_builds_only_the_dag_that_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

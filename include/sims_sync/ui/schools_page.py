@@ -178,15 +178,12 @@ def _is_late(school: School, runs: Sequence[RunSummary], dag: DagState, now: dat
 
 
 def _due(school: School, now: datetime) -> datetime | None:
-    """When the newest scheduled run was due; none where the schedule is manual, or no cron expression."""
-    from croniter import CroniterError, croniter
+    """When the newest scheduled run was due; none where the schedule is manual."""
+    from croniter import croniter
 
     if school.cron is None:
         return None
-    try:
-        due: datetime = croniter(school.cron, now.astimezone(ZoneInfo(school.timezone))).get_prev(datetime)
-    except CroniterError:
-        return None
+    due: datetime = croniter(school.cron, now.astimezone(ZoneInfo(school.timezone))).get_prev(datetime)
     return due
 
 
