@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import pandas as pd
 
 from sims_sync.model.findings import CODES
 from sims_sync.runs.documents import Outcome, Report, ReportedError, ReportedWarning, Solved
+from sims_sync.runs.spreadsheet import as_csv
 
 _STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated"}
 _LEAVER_KINDS = ("disable", "unlink_role")
@@ -166,12 +165,9 @@ ERRORS_CSV_COLUMNS = ("person_id", "school_identifier", "code", "reason", "corre
 
 
 def errors_csv(report: Report) -> bytes:
-    """The list that a school office works through: UTF-8 with a byte order mark, safe to open in a spreadsheet."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(ERRORS_CSV_COLUMNS)
-    for error in report.errors:
-        cells = (
+    """The list that a school office works through."""
+    rows = [
+        (
             error.person_id,
             error.school_identifier,
             error.code,
@@ -179,8 +175,9 @@ def errors_csv(report: Report) -> bytes:
             CODES[error.code].correct,
             error.failing_since,
         )
-        writer.writerow(["" if cell is None else _harmless(str(cell)) for cell in cells])
-    return text.getvalue().encode("utf-8-sig")
+        for error in report.errors
+    ]
+    return as_csv(ERRORS_CSV_COLUMNS, rows)
 
 
 def _entry(finding: Any) -> ReportedWarning:
@@ -198,8 +195,3 @@ def _entry(finding: Any) -> ReportedWarning:
 def _solved(key: str, since: date) -> Solved:
     record, _, code = key.rpartition(":")
     return Solved(record=record, code=code, failing_since=since)
-
-
-def _harmless(cell: str) -> str:
-    """A spreadsheet takes a cell that begins so for a formula; an apostrophe makes it text."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
