@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sims_sync.model.errors import TransientFault
+from sims_sync.model.errors import PermanentFault, TransientFault
 from sims_sync.store.folder import Folder
 from sims_sync.store.lease import hold_lease
 from sims_sync.store.local import LocalFolder
@@ -124,3 +124,13 @@ def test_a_clock_that_stands_still_for_the_holder_alone_does_not_help_it(folder:
         lease.expires_at = datetime.now(UTC)
         with pytest.raises(TransientFault):
             lease.check()
+
+
+@pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{}", b"{" * 5000, b"\xff", b'{"pid": "many"}', b"NaN"])
+def test_a_file_of_a_lease_that_cannot_be_read_is_told_with_what_to_do(folder: Folder, content: bytes) -> None:
+    folder.write("sims.lease.3", content)
+    with (
+        pytest.raises(PermanentFault, match=r"sims\.lease\.3 .* cannot be read.*remove it"),
+        hold_lease(folder, "sims", "me"),
+    ):
+        pass

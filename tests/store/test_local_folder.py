@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk import ObjectStoragePath
 
+from sims_sync.store.folder import Unreadable
 from sims_sync.store.local import LocalFolder
 from sims_sync.store.opening import open_store
 
@@ -75,6 +76,60 @@ def test_nothing_is_listed_where_the_folder_is_a_link(linked: LocalFolder, tmp_p
     (tmp_path / "link").symlink_to(linked.path)
     assert LocalFolder(tmp_path / "link").listings() == []
     assert (linked / "run").listings() == []
+
+
+@pytest.mark.parametrize("place", ["run", "own/folder", "nothing"])
+def test_nothing_is_read_or_written_behind_a_link(linked: LocalFolder, tmp_path: Path, place: str) -> None:
+    folder = linked / place.partition("/")[0]
+    inside = place.partition("/")[2]
+    file = f"{inside}/extract.json" if inside else "extract.json"
+    for ask in (folder.read, folder.exists):
+        with pytest.raises(Unreadable, match="is a link, and links in the store are not followed"):
+            ask(file)
+    for do in (folder.write, folder.create):
+        with pytest.raises(Unreadable):
+            do(file, b"new")
+    with pytest.raises(Unreadable):
+        folder.remove(file)
+    with pytest.raises(Unreadable):
+        linked.read(f"{place}/extract.json")
+    with pytest.raises(Unreadable):
+        (linked / place).names()
+    with pytest.raises(Unreadable):
+        (linked / place).stamps("extract.json")
+    assert (tmp_path / "elsewhere" / "run" / "extract.json").read_bytes() == b"{}"
+
+
+def test_a_link_in_place_of_a_file_is_not_followed_and_is_replaced_by_the_next_file(
+    linked: LocalFolder, tmp_path: Path
+) -> None:
+    with pytest.raises(Unreadable, match="it is a link"):
+        linked.read("own/file")
+    linked.write("own/file", b"new")
+    assert linked.read("own/file") == b"new"
+    assert (tmp_path / "elsewhere" / "run" / "extract.json").read_bytes() == b"{}"
+
+
+def test_the_store_itself_may_lie_behind_a_link(linked: LocalFolder, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(linked.path)
+    store = LocalFolder(tmp_path / "link")
+    assert store.read("own/extract.json") == (store / "own").read("extract.json") == b"{}"
+    (store / "new").write("one.json", b"1")
+    assert linked.read("new/one.json") == b"1"
+
+
+def test_a_stamp_is_given_for_what_cannot_be_read_so_that_it_is_missed(linked: LocalFolder) -> None:
+    linked.write("folder/extract.json/inside", b"")
+    assert set(linked.stamps("extract.json")) == {"own", "run", "folder"}
+
+
+@pytest.mark.parametrize("what", ["a folder", "a pipe"])
+def test_what_is_no_file_is_not_read(store: LocalFolder, what: str) -> None:
+    place = store.path / "run"
+    place.mkdir(parents=True)
+    (place / "extract.json").mkdir() if what == "a folder" else os.mkfifo(place / "extract.json")
+    with pytest.raises(Unreadable, match="it is no file"):
+        (store / "run").read("extract.json")
 
 
 def test_a_link_is_deleted_and_what_it_leads_to_stays(linked: LocalFolder, tmp_path: Path) -> None:

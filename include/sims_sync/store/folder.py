@@ -7,12 +7,31 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
+from sims_sync.model.errors import PermanentFault
+
 Stamp = tuple[Any, ...]
 """When a file was written, and how large it is: the newer, the greater; while it is equal, the file is the same."""
 
 
+class Unreadable(PermanentFault):
+    """Something of the store is there, and cannot be used.
+
+    :param place: where it lies.
+    :param why: what is wrong with it, in a few words without the place.
+    """
+
+    def __init__(self, place: object, why: str) -> None:
+        super().__init__(
+            f"{place} cannot be read: {why}.", advice="Put right what is in the store, then clear this task."
+        )
+        self.why = why
+
+
 class Folder(ABC):
     """A folder of the store, whether it is there (yet) or not. ``folder / name`` is a folder in it.
+
+    No link in the store is followed: what it leads to is not the store's. What lies behind one is
+    :class:`Unreadable`, as is what the service's user may not read, or a folder in place of a file.
 
     A file is named by its path in the folder: ``extract/students.parquet``. Files are private to the service's user
     (locally 0600, their folders 0700), and a reader sees the whole of a file or none of it.
@@ -37,11 +56,15 @@ class Folder(ABC):
         """A file's content.
 
         :raises FileNotFoundError: there is no such file.
+        :raises Unreadable: it cannot be read.
         """
 
     @abstractmethod
     def exists(self, file: str) -> bool:
-        """Whether a file is there now."""
+        """Whether a file is there now.
+
+        :raises Unreadable: nobody can tell.
+        """
 
     @abstractmethod
     def write(self, file: str, content: bytes) -> None:
@@ -60,7 +83,10 @@ class Folder(ABC):
 
     @abstractmethod
     def names(self) -> list[str]:
-        """The names of the files and folders that lie in it now; none where it is not there."""
+        """The names of the files and folders that lie in it now; none where it is not there.
+
+        :raises Unreadable: it cannot be listed.
+        """
 
     @abstractmethod
     def folder_names(self) -> list[str]:
@@ -74,8 +100,10 @@ class Folder(ABC):
     def stamps(self, file: str) -> dict[str, Stamp]:
         """The stamp of the file of this name in each folder that lies in it and has one, by the folder's name.
 
-        Made to be asked of hundreds of folders at every look at a page, so what an object store says may be some
-        seconds old.
+        One that cannot be read has a stamp too, so that it is missed. Made to be asked of hundreds of folders at every
+        look at a page, so what an object store says may be some seconds old.
+
+        :raises Unreadable: it cannot be listed.
         """
 
 
@@ -95,6 +123,7 @@ class Listing(ABC):
         """A file's content.
 
         :raises FileNotFoundError: it is gone meanwhile.
+        :raises Unreadable: it cannot be read.
         """
 
     @abstractmethod

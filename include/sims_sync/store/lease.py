@@ -8,19 +8,20 @@ file conditionally, where a file lock would not.
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import psutil
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
-from sims_sync.model.errors import TransientFault
+from sims_sync.model.errors import PermanentFault, TransientFault
 from sims_sync.store.content import as_json
 from sims_sync.store.folder import Folder
 
@@ -142,14 +143,17 @@ class _Entry:
 
     holder: str
     host: str
-    pid: int
+    pid: Annotated[int, Field(ge=0, lt=2**31)]
     started: float
-    expires_at: str
+    expires_at: AwareDatetime
     released: bool
 
 
+_ENTRY = TypeAdapter(_Entry)
+
+
 def _is_free(entry: _Entry) -> bool:
-    if entry.released or datetime.now(UTC) >= datetime.fromisoformat(entry.expires_at):
+    if entry.released or datetime.now(UTC) >= entry.expires_at:
         return True
     if entry.host != socket.gethostname():
         return False
@@ -162,10 +166,8 @@ def _is_free(entry: _Entry) -> bool:
 
 def _content(holder: str, expires_at: datetime, *, released: bool) -> bytes:
     process = psutil.Process()
-    entry = _Entry(
-        holder, socket.gethostname(), process.pid, process.create_time(), expires_at.isoformat(), released=released
-    )
-    return as_json(asdict(entry))
+    entry = _Entry(holder, socket.gethostname(), process.pid, process.create_time(), expires_at, released=released)
+    return as_json(_ENTRY.dump_python(entry, mode="json"))
 
 
 def _numbers(folder: Folder, name: str) -> list[int]:
@@ -174,11 +176,19 @@ def _numbers(folder: Folder, name: str) -> list[int]:
 
 
 def _read(folder: Folder, name: str, number: int) -> _Entry | None:
-    """What a lease's file says; none when it was removed meanwhile, which only the holder of a higher one does."""
+    """What a lease's file says; none when it was removed meanwhile, which only the holder of a higher one does.
+
+    :raises PermanentFault: nobody can tell who holds it, for somebody else has written the file.
+    """
     try:
-        return _Entry(**json.loads(folder.read(_file(name, number))))
+        return _ENTRY.validate_json(folder.read(_file(name, number)))
     except FileNotFoundError:
         return None
+    except ValidationError:
+        raise PermanentFault(
+            f"The file {_file(name, number)} of the state of this school cannot be read.",
+            advice="If no run of the school is at work, remove it; then clear this task.",
+        ) from None
 
 
 def _file(name: str, number: int) -> str:

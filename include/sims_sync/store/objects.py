@@ -10,12 +10,12 @@ import contextlib
 import glob
 import time
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
-from sims_sync.store.folder import Folder, Listing, Stamp
+from sims_sync.store.folder import Folder, Listing, Stamp, Unreadable
 
 _AGE = 30.0  # seconds that stamps are good for
 _WRITTEN_AT = ("LastModified", "last_modified", "mtime", "updated", "created")  # as the file systems of fsspec call it
@@ -57,7 +57,8 @@ class ObjectFolder(Folder):
         return str(self.place)
 
     def read(self, file: str) -> bytes:
-        return bytes(self.place.fs.cat_file(self._full(file)))
+        with _refused(f"{self}/{file}"):
+            return bytes(self.place.fs.cat_file(self._full(file)))
 
     def exists(self, file: str) -> bool:
         self._forget_listings()
@@ -105,8 +106,10 @@ class ObjectFolder(Folder):
     def _stamps_now(self, file: str) -> dict[str, Stamp]:
         self._forget_listings()
         stamps: dict[str, Stamp] = {}
-        # All that lies in it, for with `maxdepth` s3fs asks once for each folder.
-        for path, found in self.place.fs.find(self._path, detail=True).items():
+        with _refused(self):
+            # All that lies in it, for with `maxdepth` s3fs asks once for each folder.
+            files = self.place.fs.find(self._path, detail=True)
+        for path, found in files.items():
             name, _, inside = str(path).removeprefix(self._path).strip("/").partition("/")
             if inside == file:
                 written = next((str(found[key]) for key in _WRITTEN_AT if found.get(key) is not None), "")
@@ -117,7 +120,8 @@ class ObjectFolder(Folder):
         """The name and type of what lies in it; not the object that some tools make to stand for a folder."""
         self._forget_listings()
         try:
-            entries = self.place.fs.ls(self._path, detail=True)
+            with _refused(self):
+                entries = self.place.fs.ls(self._path, detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
         inside = [(str(entry["name"]).rstrip("/"), str(entry["type"])) for entry in entries]
@@ -132,6 +136,17 @@ class ObjectFolder(Folder):
 
     def _full(self, file: str) -> str:
         return f"{self._path}/{file}"
+
+
+@contextlib.contextmanager
+def _refused(place: object) -> Iterator[None]:
+    """:raises Unreadable: the store refuses it for good; what passes by itself goes on as it is."""
+    try:
+        yield
+    except PermissionError as fault:
+        raise Unreadable(place, f"the service's user may not ({fault.strerror or 'access denied'})") from None
+    except IsADirectoryError:
+        raise Unreadable(place, "it is no file") from None
 
 
 @dataclass(frozen=True)
