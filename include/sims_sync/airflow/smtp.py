@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, make_msgid, parseaddr
 from typing import Any
 from urllib.parse import quote
 
@@ -83,7 +83,7 @@ def _message(sender: str | None, addresses: Sequence[str], mail: Mail) -> EmailM
     message["From"] = sender
     message["To"] = ", ".join(addresses)
     message["Date"] = formatdate(localtime=True)
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2])
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday answers
     message.set_content(mail.text)
     message.add_alternative(mail.html, subtype="html")
