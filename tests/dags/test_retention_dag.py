@@ -131,6 +131,27 @@ def test_what_cannot_be_deleted_fails_the_task_in_the_end_with_school_run_and_wh
     assert runs(root) == ALL - {("left-us", 40)}
 
 
+@pytest.mark.parametrize("days", [0, 3651, 999_999, 10**10, 10**400])
+def test_a_period_that_is_none_is_an_error_of_its_school_and_stops_no_other(
+    root: Path, config: Path, delete: Delete, days: int
+) -> None:
+    config.write_text(SCHOOLS.replace("retention_days: 90", f"retention_days: {days}"))
+    with pytest.raises(PermanentFault, match=r"Nothing of blue-mill, left-us was deleted.*`retention_days`") as raised:
+        delete()
+    assert "the right to delete" not in str(raised.value)
+    assert runs(root) == ALL - {("green-abbey", 40)}
+
+
+def test_a_wrong_period_of_the_defaults_stops_only_who_needs_them(root: Path, config: Path, delete: Delete) -> None:
+    own = SCHOOLS.replace("retention_days: 20", "retention_days: 10000000000").replace(
+        'estab: "4321"', 'estab: "4321", retention_days: 20'
+    )
+    config.write_text(own)
+    with pytest.raises(PermanentFault, match=r"Nothing of left-us was deleted.*`defaults`: key `retention_days`"):
+        delete()
+    assert runs(root) == ALL - {("green-abbey", 40)}
+
+
 def test_a_school_whose_entry_is_wrong_keeps_its_files_until_that_is_corrected(
     root: Path, config: Path, delete: Delete
 ) -> None:

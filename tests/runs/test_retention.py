@@ -288,3 +288,27 @@ def test_an_object_store_is_asked_once_for_a_school_and_once_for_a_young_run(tmp
         write_run(school, f"run-{number}", extract=1, plan=1, load=1, report=1)
     assert delete_expired(school, KEPT, NOW) == Expired()
     assert Counts.requests == 6
+
+
+@pytest.mark.parametrize("days", [3650, 999_999, 999_999_999])
+def test_a_period_beyond_the_calendar_keeps_all_runs_and_deletes_the_documents(school: Folder, days: int) -> None:
+    write_run(school, "old", extract=4000)
+    own = Retention(runs=timedelta(days=days), documents=timedelta(days=7))
+    assert delete_expired(school, own, NOW) == (Expired(runs=1) if days == 3650 else Expired(documents=1))
+
+
+@pytest.mark.parametrize("manifest", ["a folder", "a link", "no JSON", "deep", "a day that is none"])
+def test_a_manifest_that_cannot_be_read_keeps_no_run_for_ever(tmp_path: Path, manifest: str) -> None:
+    school = LocalFolder(tmp_path / "store") / "green-abbey"
+    run = write_run(school, "old", extract=31)
+    place = tmp_path / "store" / "green-abbey" / "old" / "plan.json"
+    if manifest == "a folder":
+        place.mkdir()
+    elif manifest == "a link":
+        LocalFolder(tmp_path / "elsewhere").write("plan.json", as_json({"saved_at": ago(1)}))
+        place.symlink_to(tmp_path / "elsewhere" / "plan.json")
+    else:
+        contents = {"no JSON": b"{", "deep": b"[" * 100_000, "a day that is none": b'{"saved_at": "9999-99-99"}'}
+        run.write("plan.json", contents[manifest])
+    assert delete_expired(school, KEPT, NOW) == Expired(runs=1)
+    assert (tmp_path / "elsewhere").exists() == (manifest == "a link")

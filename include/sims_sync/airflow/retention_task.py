@@ -50,10 +50,13 @@ def _configured() -> tuple[dict[str, School], Kept | None, list[ConfigError]]:
 
     While something is wrong there is no such default: nobody can tell whether a folder is of a school that left.
     """
+    schools: dict[str, School] = {}
     try:
         schools, errors = load_schools()
         return schools, None if errors else default_retention(), errors
     except ConfigError as error:
+        if schools:  # the defaults are wrong, of which these have no need
+            return schools, None, [error]
         raise PermanentFault(
             f"No run files were deleted: {error}", advice="Correct it, then clear this task."
         ) from None

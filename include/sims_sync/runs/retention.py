@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
-from sims_sync.runs.documents import STAGES, Document, Moment
+from sims_sync.runs.documents import STAGES, Document
 from sims_sync.runs.files import RAW
-from sims_sync.store.folder import Folder, Listing
+from sims_sync.store.folder import Folder, Listing, Unreadable
 from sims_sync.store.layout import STATE
 
 log = logging.getLogger(__name__)
@@ -28,8 +28,8 @@ _SIGNS = {"extract", *_NEWEST_FIRST, *(f"{stage}.ended.json" for stage in STAGES
 class _Dated(Document):
     """When a manifest or a report says that it was saved."""
 
-    saved_at: Moment | None = None
-    finished_at: Moment | None = None
+    saved_at: datetime | None = None
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _delete_expired(run: Listing, retention: Retention, now: datetime, expired: 
     if not {file.partition("/")[0] for file in files} & _SIGNS:
         return
     documents = [file for file in files if _is_document(file)]
-    oldest_run, oldest_document = now - retention.runs, now - retention.documents
+    oldest_run, oldest_document = _ago(now, retention.runs), _ago(now, retention.documents)
     enough = max(oldest_run, oldest_document) if documents else oldest_run
     saved_at = _saved_at(run, files, enough)
     if saved_at is None or saved_at >= enough:
@@ -103,6 +103,11 @@ def _delete_expired(run: Listing, retention: Retention, now: datetime, expired: 
         if not dry_run:
             run.delete_files(documents)
         expired.documents += len(documents)
+
+
+def _ago(now: datetime, period: timedelta) -> datetime:
+    """So long before now; the beginning of the calendar where it does not reach back so far."""
+    return now - min(period, now - datetime.min.replace(tzinfo=UTC))
 
 
 def _is_document(file: str) -> bool:
@@ -130,7 +135,7 @@ def _told(run: Listing, files: set[str]) -> Iterator[datetime]:
             continue
         try:
             dated = _Dated.model_validate_json(run.read(name))
-        except (FileNotFoundError, ValidationError):  # gone meanwhile, or not as a stage writes it
+        except (FileNotFoundError, Unreadable, ValidationError):  # gone meanwhile, or not as a stage writes it
             continue
         times = filter(None, (dated.saved_at, dated.finished_at))
         yield from (time if time.tzinfo else time.replace(tzinfo=UTC) for time in times)
