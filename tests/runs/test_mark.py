@@ -99,3 +99,65 @@ def test_a_state_file_that_cannot_be_read_says_what_to_do(state: SchoolState) ->
     state.folder.write("mark.json", b'{"effective_')
     with pytest.raises(PermanentFault, match=r"mark\.json .* green-abbey .* backup"):
         state.mark()
+
+
+OTHER_SHAPES = [
+    b"",
+    b"{",
+    b"5",
+    b'"x"',
+    b"[5]",
+    b'{"x": 1}',
+    b"[" * 100_000,
+    b"\xff\xfe",
+    b"\x00",
+    b"NaN",
+    b'[{"at": "2026-09-14T02:13:00"}]',
+]
+
+
+@pytest.mark.parametrize("file", ["mark", "departures", "disabled", "failing", "claim"])
+@pytest.mark.parametrize("content", OTHER_SHAPES)
+def test_a_state_file_of_another_shape_is_told_as_one_that_is_no_json(
+    tmp_path: Path, file: str, content: bytes
+) -> None:
+    state = SchoolState(LocalFolder(tmp_path), "green-abbey")
+    state.folder.write(f"{file}.json", content)
+    read = {
+        "mark": state.mark,
+        "departures": lambda: state.departures(datetime.now(UTC)),
+        "disabled": state.disabled_accounts,
+        "failing": state.failing_since,
+        "claim": lambda: state.check_claim("https://directory.example.org"),
+    }
+    with pytest.raises(PermanentFault, match=rf"The file {file}\.json of the state of green-abbey cannot be read"):
+        read[file]()
+    (tmp_path / "green-abbey" / "state" / f"{file}.json").unlink()
+    (tmp_path / "green-abbey" / "state" / f"{file}.json").mkdir()
+    with pytest.raises(PermanentFault, match=rf"The file {file}\.json of the state of green-abbey cannot be read"):
+        read[file]()
+
+
+def test_the_claim_of_another_school_that_cannot_be_read_stops_no_other_school(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, url = LocalFolder(tmp_path), "https://directory.example.org"
+    (store / "blue-mill" / "state").write("claim.json", b"[" * 100_000)
+    (store / "lost+found" / "state" / "claim.json").write("inside", b"")
+    store.write("notes.txt", b"")
+    (tmp_path / "link").symlink_to(tmp_path)
+    SchoolState(store, "green-abbey").claim(url)
+    assert "Whether blue-mill has claimed this directory, nobody can tell" in caplog.text
+    SchoolState(store, "north-quay").claim("https://other.example.org")
+    with pytest.raises(PermanentFault, match="that of the school green-abbey"):
+        SchoolState(store, "north-quay").claim(url)
+
+
+def test_an_earlier_run_that_cannot_be_read_may_have_begun_to_write(tmp_path: Path) -> None:
+    store = LocalFolder(tmp_path)
+    state = SchoolState(store, "green-abbey")
+    (store / "green-abbey" / "dry").write("report.json", b"{}")
+    (store / "green-abbey").write("notes.txt", b"")
+    assert not state.has_applied()
+    (store / "green-abbey" / "odd" / "load.json").write("inside", b"")
+    assert state.has_applied()

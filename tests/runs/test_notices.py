@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sims_sync.runs.documents import STAGES
 from sims_sync.runs.notices import FailureNotice, Notices
+from sims_sync.store.content import as_json
 from sims_sync.store.local import LocalFolder
 
 FAILING = FailureNotice(
@@ -27,4 +29,23 @@ def test_a_memory_that_is_lost_or_cannot_be_read_is_as_if_nothing_had_been_told(
 ) -> None:
     if content is not None:
         (tmp_path / "notices.json").write_bytes(content)
+    assert Notices.of(LocalFolder(tmp_path)) == Notices()
+
+
+@pytest.mark.parametrize(
+    "own", [{"stage": "adjourn"}, {"since": "2026-09-14T02:13:00"}, {"since": "0001-01-01T00:00:00+00:00"}]
+)
+def test_a_memory_that_a_mail_could_not_tell_is_as_if_nothing_had_been_told(
+    tmp_path: Path, own: dict[str, str]
+) -> None:
+    failing = {"since": "2026-09-14T02:13:00+00:00", "run_id": "x", "stage": "load", "kind": "", "message": "m"}
+    for stage in (*STAGES, "run"):
+        LocalFolder(tmp_path).write("notices.json", as_json({"failing": {**failing, "stage": stage}}))
+        assert Notices.of(LocalFolder(tmp_path)).failing is not None
+    LocalFolder(tmp_path).write("notices.json", as_json({"failing": {**failing, **own}}))
+    assert Notices.of(LocalFolder(tmp_path)) == Notices()
+
+
+def test_a_memory_that_is_a_folder_is_as_if_nothing_had_been_told(tmp_path: Path) -> None:
+    (tmp_path / "notices.json").mkdir()
     assert Notices.of(LocalFolder(tmp_path)) == Notices()

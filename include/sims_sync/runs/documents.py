@@ -6,10 +6,10 @@ and this one does not know are passed over; what a later stage, a mail or a page
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from sims_sync.model.person import from_document, in_document
 from sims_sync.store.content import as_json
@@ -17,8 +17,15 @@ from sims_sync.store.content import as_json
 STAGES = ("extract", "validate", "transform", "plan", "approve", "load", "disable_leavers", "report")
 """The stages in their order; each is a task of the DAG."""
 
-Moment = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str, when_used="json")]
-"""A point in time, with its zone."""
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC)),
+    PlainSerializer(datetime.isoformat, return_type=str, when_used="json"),
+]
+"""A point in time, with its zone; one that every clock of the world can show."""
+
+Count = Annotated[int, Field(ge=0, lt=10**12)]
+"""How many records or accounts."""
 
 PersonId = Annotated[str, BeforeValidator(from_document), PlainSerializer(in_document, when_used="json")]
 """The key of a person, in JSON a number where it is one."""
@@ -53,7 +60,7 @@ class Reference(Document):
     stage: str
     manifest: str
     sha256: str
-    counts: dict[str, int]
+    counts: dict[str, Count]
 
 
 class RollVersion(Document):
@@ -102,9 +109,9 @@ class MeasuredLimit(Document):
     """
 
     limit: str
-    count: int
-    base: int
-    allowed: int
+    count: Count
+    base: Count
+    allowed: Count
     attribute: str | None = None
     exceeded: bool
 
@@ -126,7 +133,7 @@ class PlanFacts(TransformFacts):
     reasons: tuple[str, ...] = Field(validation_alias="held", serialization_alias="held")
     superseded: str | None
     mark_seen: bool
-    rejected: dict[str, int]
+    rejected: dict[str, Count]
 
 
 class ApproveFacts(Facts):
@@ -187,8 +194,8 @@ class Manifest(Document, Generic[F]):
 
     stage: str
     saved_at: Moment
-    counts: dict[str, int]
-    told: dict[str, int] = Field(default_factory=dict)
+    counts: dict[str, Count]
+    told: dict[str, Count] = Field(default_factory=dict)
     facts: F
     files: dict[str, str]
 
@@ -311,7 +318,7 @@ class Report(Document):
     outcome: Outcome
     reason: str
     notes: tuple[str, ...]
-    counts: dict[str, int]
+    counts: dict[str, Count]
     errors: tuple[ReportedError, ...]
     warnings: tuple[ReportedWarning, ...]
     solved: tuple[Solved, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sims_sync.runs.documents import Document, Moment, RollVersion
+from sims_sync.runs.documents import Count, Document, Moment, RollVersion
 
 
 class Mark(RollVersion):
@@ -15,7 +15,7 @@ class Mark(RollVersion):
     """
 
     run_id: str
-    rejected: dict[str, int]
+    rejected: dict[str, Count]
 
     @classmethod
     def at(cls, roll: RollVersion, run_id: str, rejected: Mapping[str, int]) -> Mark:

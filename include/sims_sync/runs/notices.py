@@ -5,12 +5,20 @@ Nothing that is written to accounts hangs on it. One that is lost or cannot be r
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from typing import Annotated
 
-from sims_sync.runs.documents import Document, Moment
-from sims_sync.store.folder import Folder
+from pydantic import AfterValidator, ValidationError
+
+from sims_sync.runs.documents import STAGES, Document, Moment
+from sims_sync.store.folder import Folder, Unreadable
 
 _FILE = "notices.json"
+
+
+def _known(stage: str) -> str:
+    if stage not in (*STAGES, "run"):
+        raise ValueError("no stage of a run")
+    return stage
 
 
 class FailureNotice(Document):
@@ -21,7 +29,7 @@ class FailureNotice(Document):
 
     since: Moment
     run_id: str
-    stage: str
+    stage: Annotated[str, AfterValidator(_known)]
     kind: str
     message: str
     advice: str = ""
@@ -44,7 +52,7 @@ class Notices(Document):
         """What was told of the school with this state folder."""
         try:
             return cls.model_validate_json(state.read(_FILE))
-        except (OSError, ValidationError):
+        except (OSError, Unreadable, ValidationError):
             return cls()
 
     def save(self, state: Folder) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from sims_sync.runs.documents import (
     WriteResult,
 )
 from sims_sync.store.content import sha256
-from sims_sync.store.folder import Folder
+from sims_sync.store.folder import Folder, Unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,13 +96,18 @@ class StageOutput(Generic[F]):
         return _checked(self.folder / stage, name, self.files[name], stage)
 
     def table(self, name: str) -> pd.DataFrame:
-        """The table that the stage saved under this name."""
-        import pandas as pd
+        """The table that the stage saved under this name.
 
-        table = pd.read_parquet(io.BytesIO(self.content(f"{name}.parquet")))
-        if "person_id" in table and table["person_id"].dtype == "Int64":  # as an earlier version saved it
-            table["person_id"] = table["person_id"].astype("str")
-        return table
+        :raises PermanentFault: it is gone, is not the one that the stage wrote, or is no table.
+        """
+        from sims_sync.runs.run_tables import as_saved  # it takes pandas
+
+        content, stage = self.content(f"{name}.parquet"), self.facts.stage
+        try:
+            return as_saved(content)
+        except ValueError:
+            told = f"The run file {name}.parquet of `{stage}` cannot be read."
+            raise PermanentFault(told, advice=f"Clear the run from `{stage}`.") from None
 
     def document(self, name: str) -> Any:
         """The JSON document that the stage saved under this name."""
@@ -147,17 +151,26 @@ class StageState:
 
 
 class RunReader:
-    """What a run has left in its folder by now. What is not there (any more), or was changed by hand, is none."""
+    """What a run has left in its folder by now. What is not there (any more), or was changed by hand, is none.
+
+    :param unreadable: which of the files that were asked for are there and cannot be read, or were changed by hand; the
+        folder's own name where that cannot be listed.
+    """
 
     def __init__(self, folder: Folder, attributes: Sequence[Attribute] = ATTRIBUTES) -> None:
         self.folder = folder
         self.attributes = attributes
-        self.names = frozenset(folder.names())
+        self.unreadable: set[str] = set()
+        self.names: frozenset[str] = frozenset()
+        try:
+            self.names = frozenset(folder.names())
+        except Unreadable:
+            self.unreadable.add(folder.name)
         self._outputs: dict[str, StageOutput[Any] | None] = {}
 
     @property
     def is_empty(self) -> bool:
-        return not self.names
+        return not self.names and not self.unreadable
 
     def output(self, facts: type[F]) -> StageOutput[F] | None:
         """The output of a stage, if it has finished."""
@@ -167,7 +180,7 @@ class RunReader:
 
     def ended(self, stage: str) -> Ending | None:
         """How a stage ended without an output, if it did."""
-        return _read(self._content(f"{stage}.ended.json"), _ENDING)
+        return self._read(f"{stage}.ended.json", _ENDING)
 
     def stages(self) -> list[StageState]:
         """All stages in their order."""
@@ -189,7 +202,7 @@ class RunReader:
         """
         if {"approve.json", "approve.ended.json", REPORT} & self.names:
             return ()
-        plan, question = self.output(PlanFacts), _read(self._content(QUESTION), _QUESTION)
+        plan, question = self.output(PlanFacts), self._read(QUESTION, _QUESTION)
         asked = plan is not None and question is not None and question.plan == plan.reference.sha256
         return plan.facts.reasons if plan and asked else ()
 
@@ -205,20 +218,27 @@ class RunReader:
 
     def plan(self) -> PlanDocument | None:
         """Every planned change, without its values."""
-        return _read(self._content_of(PlanFacts, "plan.json"), _PLAN)
+        return self._read_of(PlanFacts, "plan.json", _PLAN)
 
     def results(self) -> list[WriteResult]:
         """What became of the planned changes that were tried."""
-        of_stages = [self._content_of(stage, "results.json") for stage in (LoadFacts, DisableLeaversFacts)]
-        return [result for content in of_stages for result in _read(content, _RESULTS) or ()]
+        of_stages = [self._read_of(stage, "results.json", _RESULTS) for stage in (LoadFacts, DisableLeaversFacts)]
+        return [result for results in of_stages for result in results or ()]
 
     def table(self, facts: type[Facts], name: str) -> pd.DataFrame | None:
         """A table that a stage saved."""
-        output = self.output(facts)
-        try:
-            return output.table(name) if output and f"{name}.parquet" in output.files else None
-        except PermanentFault:
+        from sims_sync.runs.run_tables import as_looked_at  # it takes pandas
+
+        output, file = self.output(facts), f"{name}.parquet"
+        if output is None or file not in output.files:
             return None
+        try:
+            table = as_looked_at(name, output.table(name))
+        except PermanentFault:
+            table = None
+        if table is None:
+            self.unreadable.add(f"{facts.stage}/{file}")
+        return table
 
     def report(self) -> Report | None:
         """The report."""
@@ -226,7 +246,7 @@ class RunReader:
 
     def read_report(self, name: str) -> Report | None:
         """A report in a file of its own name."""
-        return _read(self._content(name), _REPORT)
+        return self._read(name, _REPORT)
 
     def reported_since(self, moment: datetime | None) -> bool:
         """Whether there is a report of the try of the run that began then: one that is cleared keeps its old report
@@ -236,7 +256,12 @@ class RunReader:
 
     def errors_csv(self) -> bytes | None:
         """The list for a spreadsheet."""
-        return self._content(ERRORS_CSV)
+        content = self._content(ERRORS_CSV)
+        try:
+            return content.decode().encode() if content is not None else None
+        except UnicodeDecodeError:
+            self.unreadable.add(ERRORS_CSV)
+            return None
 
     def _stage(self, stage: str) -> StageState:
         if f"{stage}.json" in self.names:
@@ -253,13 +278,27 @@ class RunReader:
         try:
             return open_output(self.folder, facts)
         except PermanentFault:
+            self.unreadable.add(f"{facts.stage}.json")
             return None
 
-    def _content_of(self, facts: type[Facts], file: str) -> bytes | None:
+    def _read_of(self, facts: type[Facts], file: str, kind: TypeAdapter[T]) -> T | None:
+        """A document in a stage's folder."""
         output = self.output(facts)
+        if output is None or file not in output.files:
+            return None
         try:
-            return output.content(file) if output and file in output.files else None
-        except PermanentFault:
+            return kind.validate_json(output.content(file))
+        except (PermanentFault, ValidationError):
+            self.unreadable.add(f"{facts.stage}/{file}")
+            return None
+
+    def _read(self, file: str, kind: TypeAdapter[T]) -> T | None:
+        """A document in the run's folder."""
+        content = self._content(file)
+        try:
+            return None if content is None else kind.validate_json(content)
+        except ValidationError:
+            self.unreadable.add(file)
             return None
 
     def _content(self, file: str) -> bytes | None:
@@ -269,13 +308,9 @@ class RunReader:
             return self.folder.read(file)
         except FileNotFoundError:
             return None
-
-
-def _read(content: bytes | None, kind: TypeAdapter[T]) -> T | None:
-    try:
-        return None if content is None else kind.validate_json(content)
-    except ValidationError:
-        return None
+        except Unreadable:
+            self.unreadable.add(file)
+            return None
 
 
 def _checked(folder: Folder, file: str, expected: str | None, stage: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,8 +16,10 @@ from sims_sync.runs.documents import Document, LoadFacts
 from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.reading import open_output
 from sims_sync.store.content import as_json
-from sims_sync.store.folder import Folder
+from sims_sync.store.folder import Folder, Unreadable
 from sims_sync.store.layout import STATE, state_folder
+
+log = logging.getLogger(__name__)
 
 _WINDOW = timedelta(days=7)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -53,11 +56,19 @@ class SchoolState:
     def check_claim(self, base_url: str) -> None:
         """A directory belongs to one school (SPEC section 3).
 
-        :raises PermanentFault: another school has claimed the directory at this base URL.
+        The claim of another school that cannot be read stops that school alone.
+
+        :raises PermanentFault: another school has claimed the directory at this base URL, or the own claim cannot be
+            read.
         """
         wanted = _canonical(base_url)
+        self._claim()
         for other in self.root.names():
-            claim = SchoolState(self.root, other)._load("claim", _CLAIM, None)
+            try:
+                claim = SchoolState(self.root, other)._claim()
+            except PermanentFault as fault:
+                log.warning("Whether %s has claimed this directory, nobody can tell: %s", other, fault)
+                continue
             if other != self.school_id and claim is not None and claim.base_url == wanted:
                 raise PermanentFault(
                     f"The directory of {self.school_id} is that of the school {other}, which claimed it first.",
@@ -69,6 +80,9 @@ class SchoolState:
         """Claim the directory for this school: the first run does."""
         self.check_claim(base_url)
         self._save("claim", _CLAIM, Claim(base_url=_canonical(base_url)))
+
+    def _claim(self) -> Claim | None:
+        return self._load("claim", _CLAIM, None)
 
     @property
     def folder(self) -> Folder:
@@ -121,7 +135,7 @@ class SchoolState:
             return kind.validate_json(self.folder.read(f"{name}.json"), strict=True)
         except FileNotFoundError:
             return default
-        except ValidationError:
+        except (Unreadable, ValidationError):
             raise PermanentFault(
                 f"The file {name}.json of the state of {self.school_id} cannot be read.",
                 advice=f"Restore {self.school_id}/{STATE}/ from a backup; or remove the file: "
@@ -137,10 +151,8 @@ def _set_mark(run: Folder) -> bool:
 
     Of one that cannot be read, nobody can tell that it had not.
     """
-    if not run.exists("load.json"):
-        return False
     try:
-        return open_output(run, LoadFacts).facts.set_mark
+        return run.exists("load.json") and open_output(run, LoadFacts).facts.set_mark
     except PermanentFault:
         return True
 

@@ -5,7 +5,8 @@ Each path that shows something of a school has its DAG's id in it, because Airfl
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import unicodedata
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -22,13 +23,13 @@ from sims_sync.airflow.configured import configured_store
 from sims_sync.config import ConfigError, School, config_path, load_schools
 from sims_sync.ui.access import MAY_READ, User, editable, may_edit, readable
 from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run
-from sims_sync.ui.history import History
+from sims_sync.ui.history import History, RunSummary
 from sims_sync.ui.pages import page
 from sims_sync.ui.run_page import run_page
 from sims_sync.ui.school_page import school_page
 from sims_sync.ui.schools_page import line, lines
 from sims_sync.ui.seen import seen
-from sims_sync.ui.student_page import find_people, student_page
+from sims_sync.ui.student_page import find_people, student_page, unreadable_runs
 
 app = FastAPI(title="Student sync", docs_url=None, redoc_url=None, openapi_url=None)
 app.mount("/static", StaticFiles(packages=[("sims_sync.ui", "static")]), name="static")
@@ -45,8 +46,12 @@ _HEADERS = {
 
 @app.middleware("http")
 async def _close_off(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    """No other host, no other frame, and no copy left in a cache."""
-    response = await answer(request)
+    """No other host, no other frame, and no copy left in a cache.
+
+    An address with a control character is that of nothing, and PostgreSQL takes none (U+0000) in a query.
+    """
+    odd = any(unicodedata.category(character) in ("Cc", "Cs") for character in request.url.path)
+    response = await _say(request, StarletteHTTPException(404)) if odd else await answer(request)
     response.headers.update(_HEADERS)
     return response
 
@@ -106,6 +111,8 @@ def errors_csv(dag_id: str, run_id: str, user: User) -> Response:
     found = _school(dag_id)
     files = seen(_history().root, found.id, run_id, may_edit=may_edit(dag_id, user))
     content = files.errors_csv()
+    if files.unreadable:
+        raise HTTPException(404, f"The list of errors of the run {run_id} cannot be read.")
     if content is None:
         raise HTTPException(404, "This run has no list of errors (any more).")
     report = files.report()
@@ -128,11 +135,19 @@ def student(request: Request, dag_id: str, person_id: str, user: User, run: str 
     runs = history.of(found.id, may_edit=edits)
     shown = student_page(history.root, found, runs, person_id, wanted_run=run, may_see_values=edits)
     if shown is None:
-        raise HTTPException(404, _NOBODY)
+        raise HTTPException(404, _nobody(found, runs))
     return page(request, "student", shown=shown, school=found)
 
 
 _NOBODY = "None of the last runs knows a student with this Person ID or admission number."
+
+
+def _nobody(school: School, runs: Sequence[RunSummary]) -> str:
+    """Why nobody is found, and in which runs nobody could be looked for."""
+    unreadable = unreadable_runs(_history().root, school, runs) or [run.reason for run in runs if not run.run_id]
+    return f"{_NOBODY} Not all of these runs can be read: {', '.join(unreadable)}." if unreadable else _NOBODY
+
+
 _MESSAGES = {
     401: "Log in to Airflow to see this page.",
     403: "You may not read the runs of this school.",
@@ -158,9 +173,10 @@ async def _say_not_found(request: Request, _error: RequestValidationError) -> Re
 
 def _found_student(request: Request, dag_id: str, wanted: str) -> Response:
     found, history = _school(dag_id), _history()
-    people = find_people(history.root, found, history.of(found.id), wanted)
+    runs = history.of(found.id)
+    people = find_people(history.root, found, runs, wanted)
     if not people:
-        raise HTTPException(404, _NOBODY)
+        raise HTTPException(404, _nobody(found, runs))
     if len(people) > 1:
         return page(request, "several", school=found, people=people)
     place = f"{request.scope.get('root_path', '')}/dags/{quote(dag_id)}/students/{people[0]}"

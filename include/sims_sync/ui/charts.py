@@ -149,7 +149,7 @@ def flow(counts: Mapping[str, int], accepted: int | None) -> Flow:
     :param counts: those of the report.
     :param accepted: the records that validated, where the run came that far.
     """
-    extracted = counts["extracted"]
+    extracted = counts.get("extracted", 0)
     accepted = extracted if accepted is None else accepted
     scale = _TALL / max(extracted, 1)
     turned_away = extracted - accepted

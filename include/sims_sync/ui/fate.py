@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sims_sync.config import School
 from sims_sync.runs.documents import PlanDocument, PlannedChange, ReportedError, ReportedWarning, ValidateFacts
 from sims_sync.runs.reading import RunReader
-from sims_sync.store.folder import Folder
 from sims_sync.ui.history import RunSummary
-from sims_sync.ui.seen import seen
 from sims_sync.ui.words import Label
 
 
@@ -71,9 +68,8 @@ _NOT_COMPARED = Label("not compared", "quiet")
 _NOT_ON_ROLL = Label("not on roll", "quiet")
 
 
-def fate_of(root: Folder, school: School, run: RunSummary, person_id: str, *, may_edit: bool) -> Fate | None:
+def fate_of(files: RunReader, run: RunSummary, person_id: str) -> Fate | None:
     """What a run did with a person; none where it has no roll (it failed before, or its files are gone)."""
-    files = seen(root, school.id, run.run_id, may_edit=may_edit)
     report, roll = files.report(), files.table(ValidateFacts, "roll")
     if report is None or roll is None:
         return None

@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from pydantic import ValidationError
 
 from sims_sync.runs.documents import NOTHING_WRITTEN, Report
 from sims_sync.runs.reading import REPORT
 from sims_sync.runs.redaction import REDACTED_REPORT, redacted
-from sims_sync.store.folder import Folder, Stamp
+from sims_sync.store.folder import Folder, Stamp, Unreadable
 from sims_sync.store.layout import STATE
 
 SHOWN = 30
@@ -28,6 +28,8 @@ SHOWN = 30
 class RunSummary:
     """A run in one line.
 
+    :param run_id: its id; of one whose report cannot be read, the name of its folder; empty where that of the school
+        cannot be listed.
     :param codes: how many records it rejected by code.
     :param oldest: since when the longest failing one fails.
     """
@@ -77,14 +79,17 @@ class History:
             return dict(zip(school_ids, runs, strict=True))
 
     def of(self, school_id: str, most: int = SHOWN, *, may_edit: bool = False) -> list[RunSummary]:
-        """The newest runs of a school that have a report, the newest first.
+        """The newest runs of a school that have a report, the newest first; one that cannot be read is among them.
 
         :param may_edit: whether the user may edit the school's DAG.
         """
         with self._lock:
             known = self._read.get((school_id, may_edit), {})
         read: dict[str, tuple[Stamp, RunSummary]] = {}
-        stamps = (self.root / school_id).stamps(REPORT)
+        try:
+            stamps = (self.root / school_id).stamps(REPORT)
+        except Unreadable as fault:
+            return [_unreadable("", f"The runs of {school_id} cannot be listed: {fault.why}.")]
         newest = sorted(((stamp, folder) for folder, stamp in stamps.items() if folder != STATE), reverse=True)
         for stamp, folder in newest[:most]:
             if folder in known and known[folder][0] == stamp:
@@ -93,20 +98,34 @@ class History:
                 read[folder] = stamp, summary
         with self._lock:
             self._read[school_id, may_edit] = read  # what is not shown any more is forgotten
-        runs = [summary for _, summary in read.values()]
-        return sorted(runs, key=lambda run: run.started_at.timestamp() if run.started_at else 0.0, reverse=True)
+        return _in_order([summary for _, summary in read.values()])
 
 
 def _summary(run: Folder, name: str, *, may_edit: bool) -> RunSummary | None:
     if not may_edit:
         try:
             return summarise(run.read(REDACTED_REPORT), name)
-        except FileNotFoundError:  # of an earlier version
+        except (FileNotFoundError, Unreadable):  # of an earlier version, or the other one tells
             pass
     try:
         return summarise(run.read(REPORT), name, redact=not may_edit)
     except FileNotFoundError:  # deleted or cleared meanwhile
         return None
+    except Unreadable as fault:
+        return _unreadable(name, f"The run {name} cannot be shown: {fault.why}.")
+
+
+def _in_order(runs: list[RunSummary]) -> list[RunSummary]:
+    """Runs as they began, the newest first. One that does not tell stands where its report was written.
+
+    :param runs: by when their reports were written, the newest first.
+    """
+    placed: list[tuple[datetime, RunSummary]] = []
+    newest = datetime.min.replace(tzinfo=UTC)
+    for run in reversed(runs):
+        newest = max(newest, run.started_at or newest)
+        placed.append((run.started_at or newest, run))
+    return [run for _, run in sorted(reversed(placed), key=lambda each: each[0], reverse=True)]
 
 
 def summarise(content: bytes, folder: str, *, redact: bool = False) -> RunSummary:
@@ -117,7 +136,7 @@ def summarise(content: bytes, folder: str, *, redact: bool = False) -> RunSummar
     try:
         report = Report.model_validate_json(content)
     except ValidationError:
-        return RunSummary(run_id=folder, outcome="unreadable", reason=f"{folder}/{REPORT} is no report.")
+        return _unreadable(folder, f"The run {folder} cannot be shown: its {REPORT} is no report.")
     report = redacted(report) if redact else report
     return RunSummary(
         run_id=report.run_id,
@@ -130,3 +149,7 @@ def summarise(content: bytes, folder: str, *, redact: bool = False) -> RunSummar
         started_at=report.started_at,
         finished_at=report.finished_at,
     )
+
+
+def _unreadable(folder: str, reason: str) -> RunSummary:
+    return RunSummary(run_id=folder, outcome="unreadable", reason=reason)

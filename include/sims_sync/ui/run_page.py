@@ -62,6 +62,7 @@ class RunPage:
     :param waits: why the plan waits for an answer now; empty where it does not.
     :param picture: none where nothing was extracted.
     :param prose: what the directory said of refused writes in its own words, by Person ID; empty for who may only read.
+    :param unreadable: the files of the run that are there and cannot be read.
     """
 
     school: School
@@ -83,6 +84,7 @@ class RunPage:
     prose: Mapping[str, Sequence[str]]
     warnings: Table[ReportedWarning]
     has_csv: bool
+    unreadable: Sequence[str]
 
     @property
     def duration(self) -> int | None:
@@ -120,7 +122,7 @@ def run_page(
         waits=waits,
         stages=files.stages(),
         limits=limits(files.output(PlanFacts)),
-        picture=flow(known.counts, validated.counts["accepted"] if validated else None)
+        picture=flow(known.counts, validated.counts.get("accepted") if validated else None)
         if known.counts.get("extracted")
         else None,
         changes=_changes(files, parameters, may_edit=may_edit),
@@ -128,6 +130,7 @@ def run_page(
         prose=_prose(files),
         warnings=_findings("warnings", known.warnings, parameters),
         has_csv=ERRORS_CSV in files.names,
+        unreadable=sorted(files.unreadable),
     )
 
 

@@ -36,7 +36,7 @@ class Setting:
 class SchoolPage:
     """What the page shows of a school.
 
-    :param trouble: what of its state cannot be read.
+    :param trouble: what of its state and its runs cannot be read.
     :param departed: accounts disabled in the last 7 days, and how many of them a person approved.
     """
 
@@ -49,7 +49,7 @@ class SchoolPage:
     mark: Mark | None
     departed: int
     departed_approved: int
-    trouble: str
+    trouble: Sequence[str]
     limits: Sequence[MeasuredLimit]
     limits_of: RunSummary | None
 
@@ -60,12 +60,15 @@ def school_page(root: Folder, school: School, runs: Sequence[RunSummary], line: 
     :param may_edit: whether the user may edit the school's DAG.
     """
     state = SchoolState(root, school.id)
-    trouble, mark, departures = "", None, []
+    trouble: list[str] = []
+    mark, departures = None, []
     try:
         mark, departures = state.mark(), state.departures(datetime.now(UTC))
     except PermanentFault as fault:
-        trouble = str(fault)
-    measured, measures = _last_measures(root, school, runs, may_edit=may_edit)
+        trouble.append(str(fault))
+    measured, measures, unreadable = _last_measures(root, school, runs, may_edit=may_edit)
+    if unreadable:
+        trouble.append(f"Not all of these runs can be read: {', '.join(unreadable)}.")
     return SchoolPage(
         school=school,
         line=line,
@@ -120,9 +123,13 @@ def _text(value: Any) -> str:
 
 def _last_measures(
     root: Folder, school: School, runs: Sequence[RunSummary], *, may_edit: bool
-) -> tuple[RunSummary | None, Sequence[MeasuredLimit]]:
-    """The newest of the last runs that measured a plan, and what it measured."""
+) -> tuple[RunSummary | None, Sequence[MeasuredLimit], list[str]]:
+    """The newest of the last runs that measured a plan, what it measured, and the runs whose plan cannot be read."""
+    unreadable = [run.run_id for run in runs if run.outcome == "unreadable" and run.run_id]
     for run in runs[:5]:
-        if measures := limits(seen(root, school.id, run.run_id, may_edit=may_edit).output(PlanFacts)):
-            return run, measures
-    return None, []
+        files = seen(root, school.id, run.run_id, may_edit=may_edit)
+        if measures := limits(files.output(PlanFacts)):
+            return run, measures, unreadable
+        if files.unreadable and run.run_id not in unreadable:
+            unreadable.append(run.run_id)
+    return None, [], unreadable

@@ -11,7 +11,7 @@ from sims_sync.config import School
 from sims_sync.model.findings import CODES
 from sims_sync.runs.reading import RunReader
 from sims_sync.store.folder import Folder
-from sims_sync.store.layout import run_folder
+from sims_sync.store.layout import run_folder, run_name
 from sims_sync.ui.airflow_runs import AirflowRun, DagState
 from sims_sync.ui.charts import sparkline
 from sims_sync.ui.history import RunSummary
@@ -153,9 +153,10 @@ def _standing(
 
 def _without_report(runs: Sequence[RunSummary], dag: DagState) -> AirflowRun | None:
     newest = dag.newest
-    if newest is None or newest.state != "failed" or any(run.run_id == newest.run_id for run in runs):
+    if newest is None or newest.state != "failed":
         return None
-    return newest
+    reported = {run.run_id for run in runs}  # of a report that cannot be read, the name of its folder, if that is known
+    return None if {newest.run_id, run_name(newest.run_id), ""} & reported else newest
 
 
 def _to_fix(run: RunSummary) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sims_sync.runs.reading import RunReader
 from sims_sync.runs.redaction import RedactedReader
 from sims_sync.store.folder import Folder
-from sims_sync.store.layout import run_folder
+from sims_sync.store.layout import find_run_folder
 
 
 def seen(root: Folder, school_id: str, run_id: str, *, may_edit: bool) -> RunReader:
@@ -13,4 +13,4 @@ def seen(root: Folder, school_id: str, run_id: str, *, may_edit: bool) -> RunRea
 
     :param may_edit: whether the user may edit the school's DAG.
     """
-    return (RunReader if may_edit else RedactedReader)(run_folder(root, school_id, run_id))
+    return (RunReader if may_edit else RedactedReader)(find_run_folder(root, school_id, run_id))

@@ -27,8 +27,8 @@ def so_far(run: RunReader) -> SoFar:
         return SoFar()
     findings = run.findings()
     counts = count(
-        extracted=validated.counts["extracted"],
-        accepted=validated.counts["accepted"],
+        extracted=validated.counts.get("extracted", 0),
+        accepted=validated.counts.get("accepted", 0),
         findings=findings,
         planned=plan.counts if plan else None,
         results=None,

@@ -13,9 +13,9 @@ from sims_sync.model.person import NUMBER, order
 from sims_sync.runs.documents import PlanFacts, TransformFacts, ValidateFacts
 from sims_sync.runs.reading import RunReader
 from sims_sync.store.folder import Folder
-from sims_sync.store.layout import run_folder
 from sims_sync.ui.fate import Fate, fate_of
 from sims_sync.ui.history import RunSummary
+from sims_sync.ui.seen import seen
 from sims_sync.ui.words import TRIALS
 
 LOOKED_AT = 10
@@ -46,6 +46,7 @@ class StudentPage:
     :param fate: what it did.
     :param fates: what each of the last runs did.
     :param choices: empty where the record was not imported.
+    :param unreadable: the runs that cannot be read, or not all of them.
     """
 
     school: School
@@ -56,12 +57,13 @@ class StudentPage:
     choices: Sequence[Choice]
     fates: Sequence[tuple[RunSummary, Fate]]
     may_see_values: bool
+    unreadable: Sequence[str]
 
 
 def find_people(root: Folder, school: School, runs: Sequence[RunSummary], wanted: str) -> list[str]:
     """The Person IDs that a Person ID or admission number may mean, in the newest run that has a roll."""
     for run in runs[:LOOKED_AT]:
-        roll = RunReader(run_folder(root, school.id, run.run_id)).table(ValidateFacts, "roll")
+        roll = seen(root, school.id, run.run_id, may_edit=False).table(ValidateFacts, "roll")
         if roll is None:
             continue
         known = roll.dropna(subset="person_id")
@@ -90,8 +92,8 @@ def student_page(
     :param runs: the newest first.
     :param wanted_run: the run to tell about; default: the newest that compared the roll.
     """
-    told = ((run, fate_of(root, school, run, person_id, may_edit=may_see_values)) for run in runs[:LOOKED_AT])
-    fates = [(run, fate) for run, fate in told if fate is not None]
+    looked_at = [(run, seen(root, school.id, run.run_id, may_edit=may_see_values)) for run in runs[:LOOKED_AT]]
+    fates = [(run, fate) for run, files in looked_at if (fate := fate_of(files, run, person_id)) is not None]
     if not any(fate.known for _, fate in fates):
         return None
     run, fate = next(((run, fate) for run, fate in fates if run.run_id == wanted_run), None) or _telling(fates)
@@ -103,11 +105,27 @@ def student_page(
         run=run,
         fate=fate,
         choices=_choices(
-            RunReader(run_folder(root, school.id, run.run_id)), person_id, attributes, may_see_values=may_see_values
+            next(files for each, files in looked_at if each is run),
+            person_id,
+            attributes,
+            may_see_values=may_see_values,
         ),
         fates=fates,
         may_see_values=may_see_values,
+        unreadable=_unreadable(looked_at),
     )
+
+
+def unreadable_runs(root: Folder, school: School, runs: Sequence[RunSummary]) -> list[str]:
+    """The runs among those that are looked at for a student that cannot be read, or not all of them."""
+    looked_at = [(run, seen(root, school.id, run.run_id, may_edit=False)) for run in runs[:LOOKED_AT]]
+    for _, files in looked_at:
+        files.table(ValidateFacts, "roll")
+    return _unreadable(looked_at)
+
+
+def _unreadable(looked_at: Sequence[tuple[RunSummary, RunReader]]) -> list[str]:
+    return [run.run_id for run, files in looked_at if run.run_id and (files.unreadable or run.outcome == "unreadable")]
 
 
 def _telling(fates: Sequence[tuple[RunSummary, Fate]]) -> tuple[RunSummary, Fate]:
@@ -150,7 +168,7 @@ def _choice(
         why = ""
     elif chosen:
         why = str(chosen["why"])
-    elif attribute.column in account["keep"]:
+    elif attribute.column in account.get("keep", ()):
         why = "what SIMS holds is invalid or has no match: the account keeps what it has"
     elif is_blank(value) or value == attribute.kind.nothing:
         why = "no period covers the effective date" if attribute.special else "nothing in SIMS"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ PAGE = 200
 """Rows that are shown at once."""
 
 E = TypeVar("E")
+
+_PAGE_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def table(
     if sort:
         rows = sorted(rows, key=_key(sort.removeprefix("-")), reverse=sort.startswith("-"))
     pages = max(1, -(-len(rows) // PAGE))
-    page = min(max(int(asked["page"]), 1), pages) if asked["page"].isascii() and asked["page"].isdigit() else 1
+    page = min(max(int(asked["page"]), 1), pages) if _PAGE_NUMBER.fullmatch(asked["page"]) else 1
     return Table(
         prefix=prefix,
         rows=rows[(page - 1) * PAGE : page * PAGE],
