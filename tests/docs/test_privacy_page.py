@@ -16,8 +16,8 @@ from sandbox.directory import server
 from schools_without_airflow import SchoolWithoutAirflow
 from sims_sync.config import Kept
 from sims_sync.model.attributes import ATTRIBUTES
-from sims_sync.runs.access import LEASES
 from sims_sync.runs.documents import PlanFacts
+from sims_sync.runs.subject_access import LEASES
 from sims_sync.store.layout import STATE
 from sims_sync.store.local import LocalFolder
 

@@ -39,7 +39,8 @@ def mailbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Mailbox
 
 
 def reported(folder: Path, at: datetime) -> None:
-    RunFiles(LocalFolder(folder) / "green-abbey" / "tonight").save_report(report(finished_at=at), b"")
+    made = report(finished_at=at)
+    RunFiles(LocalFolder(folder) / "green-abbey" / "tonight").save_report(made, made, b"")
 
 
 def report(**own: Any) -> Report:
@@ -89,7 +90,8 @@ def test_a_plan_that_was_not_approved_has_written_nothing_whatever_it_counts(
         state=SimpleNamespace(folder=LocalFolder(tmp_path / "state")),
     )
     failure = Failure(NOW, "tonight", "approve", "NotApproved", "Nobody approved the plan in time: it lapsed.")
-    after_report(run, Reported(report(outcome=outcome), "", failure, is_whole_sync=False), AirflowPost())
+    made = report(outcome=outcome)
+    after_report(run, Reported(made, made, "", failure, is_whole_sync=False), AirflowPost())
     ((_, mail),) = mailbox.mails
     assert mail["Subject"] == "[sims-sync] Green Abbey School: the plan was not approved"
     assert meaning in parts(mail)[0]

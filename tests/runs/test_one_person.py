@@ -15,10 +15,10 @@ import pytest
 
 from object_store import object_store
 from sims_sync.model.person import ANY_TEXT, NUMBER
-from sims_sync.runs.access import Stored
 from sims_sync.runs.documents import FACTS, ApproveFacts, PlanFacts
 from sims_sync.runs.one_person import Person, parted
 from sims_sync.runs.reading import RunReader, open_output
+from sims_sync.runs.subject_access import Stored
 from sims_sync.store.content import as_json
 from sims_sync.store.folder import Folder
 from sims_sync.store.local import LocalFolder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -112,8 +113,21 @@ def sims(tmp_path_factory: pytest.TempPathFactory) -> Database:
     return sims
 
 
+@pytest.fixture
+def school(after_its_nights: SchoolWithoutAirflow, pages: Pages, tmp_path: Path) -> Iterator[SchoolWithoutAirflow]:
+    """After three nights; what a test does to its files is undone."""
+    shutil.copytree(pages.root, tmp_path / "store")
+    nights = after_its_nights.nights
+    yield after_its_nights
+    after_its_nights.nights = nights
+    shutil.rmtree(pages.root)
+    shutil.copytree(tmp_path / "store", pages.root)
+
+
 @pytest.fixture(scope="module")
-def school(sims: Database, pages: Pages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SchoolWithoutAirflow]:
+def after_its_nights(
+    sims: Database, pages: Pages, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SchoolWithoutAirflow]:
     """Three nights: all are new; one has left and one has no email any more; the last is held and waits."""
     write_config(pages.config, [{"id": "green-abbey"}, {"id": "holme-court"}])
     folder = tmp_path_factory.mktemp("directory")

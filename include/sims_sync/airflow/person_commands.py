@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sims_sync.airflow.configured import configured_store
-from sims_sync.runs.access import Busy, Held, Stored
 from sims_sync.runs.retention import school_ids
-from sims_sync.sources.sims.one_person import rows_of_person
+from sims_sync.runs.subject_access import Busy, Held, Stored
+from sims_sync.sources.sims.parting import rows_of_person
 from sims_sync.sources.sims.sims_source import Sims
 
 _ELSEWHERE = (

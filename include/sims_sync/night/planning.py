@@ -50,15 +50,16 @@ def extract(run: Run) -> Reference:
     with hold_lease(run.state.folder, "sims", f"{run.run_id} (extract)"):
         extracted_at = datetime.now(UTC)
         extracted = sources.extract(run.source, effective_date)
-    if extracted.left_out:
-        log.info("%d rows of people who are not on roll were left out", sum(extracted.left_out.values()))
+    left_out = sum(rows for name, rows in extracted.left_out.items() if name not in sources.SPECIAL)
+    if left_out:
+        log.info("%d rows of people who are not on roll were left out", left_out)
     raw = {f"{name}.xml.gz": gzip.compress(content, 6, mtime=0) for name, content in extracted.documents.items()}
     return run.files.save(
         ExtractFacts(effective_date=effective_date, extracted_at=extracted_at),
         {**raw, **extracted.tables},
         counts={
             **{name: len(table) for name, table in extracted.tables.items() if name not in sources.SPECIAL},
-            "left_out": sum(rows for name, rows in extracted.left_out.items() if name not in sources.SPECIAL),
+            "left_out": left_out,
         },
     )
 

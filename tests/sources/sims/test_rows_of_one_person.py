@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sims_sync.sources.sims.one_person import rows_of_person
 from sims_sync.sources.sims.operations import OPERATIONS
+from sims_sync.sources.sims.parting import rows_of_person
 from sims_sync.sources.sims.reader import read_document
 
 PROLOG = '<?xml version="1.0" encoding="iso-8859-1" standalone="yes"?>'

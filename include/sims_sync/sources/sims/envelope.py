@@ -12,7 +12,7 @@ from io import BytesIO
 
 from lxml import etree
 
-from sims_sync.sources.sims.prolog import PIECE, NotXml, described, ends_early, told_apart
+from sims_sync.sources.sims.prolog import HTML_PAGE, PIECE, NotXml, described, ends_early, told_apart
 
 MAX_STRUCTURE = 2**20
 """The most bytes of an envelope beside the text of its result."""
@@ -123,7 +123,7 @@ class _Target:
         if len(self._open) == _ENVELOPE:
             if tag != f"{_SOAP}Envelope":
                 came = described(tag)
-                raise NoEnvelope("XML that is no SOAP envelope" if came.startswith("<") else came)
+                raise NoEnvelope(came if came == HTML_PAGE else "XML that is no SOAP envelope")
             self.begun = True
         elif self._is_in_fault:
             self._start_in_fault(tag)

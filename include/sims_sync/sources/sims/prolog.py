@@ -8,6 +8,8 @@ from lxml import etree
 
 from sims_sync.sources.sims.operations import OPERATIONS, SCHOOL
 
+HTML_PAGE = "an HTML page"
+
 PIECE = 2**12
 """How many bytes are parsed at once while it is not known what they are."""
 
@@ -54,7 +56,7 @@ def told_apart(error: Exception, beginning: bytes) -> NotXml:
     :param beginning: the first bytes of it.
     """
     if _HTML.search(beginning):
-        return NotXml("an HTML page")
+        return NotXml(HTML_PAGE)
     return error if isinstance(error, NotXml) else no_xml(error)
 
 
@@ -62,7 +64,7 @@ def described(root: str) -> str:
     """A root element, in words for a message: a name that SIMS does not have is the server's, and not told."""
     name = etree.QName(root)
     if name.localname.lower() == "html":
-        return "an HTML page"
+        return HTML_PAGE
     known = f"<{name.localname}>" if name.localname in _KNOWN_ROOTS else "another XML document"
     return f"{known} of an XML namespace" if name.namespace else known
 
