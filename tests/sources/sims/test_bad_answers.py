@@ -337,6 +337,14 @@ def test_a_document_beyond_what_an_xml_parser_takes_as_one_text_is_fetched(scrip
     assert len(SimsClient(script.url, "sync", "secret").fetch(STUDENTS, TODAY)) == len(document)
 
 
+def test_a_document_in_cdata_is_fetched_whatever_its_size(script: Script) -> None:
+    document = DOCUMENT.replace("<Student>", f"<Student><Notes>{'ë Ś 😀 ' * 2**19}</Notes>", 1)
+    whole = envelope("GetXmlStudents", "@").replace(b"@", f"<![CDATA[{document}]]>".encode())
+    script.send(whole)
+    fetched = SimsClient(script.url, "sync", "secret").fetch(STUDENTS, TODAY)
+    assert fetched == document.encode("iso-8859-1", "xmlcharrefreplace")
+
+
 def test_calls_to_one_sims_never_overlap_whichever_client_makes_them(script: Script, client: SimsClient) -> None:
     script.send(envelope("GetXmlStudents", DOCUMENT))
     script.pause = 0.05

@@ -1,7 +1,8 @@
 """What a SOAP envelope answers, read as it comes: no tree is built, and nothing is kept but the one result.
 
 zeep would build a tree of the whole, which takes thirty times the size of tiny elements; would convert the result to
-whatever type the answer claims for it (``xsi:type``); and would log the whole document when that fails.
+whatever type the answer claims for it (``xsi:type``); and would log the whole document when that fails. lxml would hold
+a CDATA section, several times, until it ends; expat tells of it as it comes.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
-
-from lxml import etree
+from xml.parsers import expat
 
 from sims_sync.sources.sims.prolog import HTML_PAGE, PIECE, NotXml, described, ends_early, told_apart
 
@@ -22,6 +22,7 @@ _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _ENVELOPE, _BODY, _ANSWER, _RESULT = 1, 2, 3, 4
 """How deep they stand."""
 _PERMISSION_DENIED = f"{SIMS}PermissionDenied"
+_MOST_LEVELS = 100
 _MOST_TEXTS = 2**12
 
 
@@ -71,26 +72,25 @@ def read_envelope(pieces: Iterable[bytes]) -> Envelope:
     :raises BadEnvelope: it is cut short, or holds anything beside one result.
     """
     target = _Target()
-    parser = etree.XMLParser(
-        target=target,  # type: ignore[arg-type] # the stubs ask for methods that lxml does not
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=True,  # the result is one text; its size is bounded where it is received
-    )
+    parser = expat.ParserCreate(namespace_separator="}", intern={})
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = target.doctype
+    parser.StartElementHandler = target.start
+    parser.EndElementHandler = target.end
+    parser.CharacterDataHandler = target.data
     beginning, received, structure = b"", 0, 0
     try:
         for piece in _small(pieces):
             beginning, received = beginning or piece, received + len(piece)
             target.heard = False
-            parser.feed(piece)
+            parser.Parse(piece, False)
             structure += 0 if target.heard else len(piece)
             if structure > MAX_STRUCTURE:
                 raise BadEnvelope(f"with more than {MAX_STRUCTURE // 2**20} MB beside its document")
         if not target.begun:
             raise ends_early(received) if beginning.strip() else NotXml("nothing")
-        parser.close()
-    except (etree.XMLSyntaxError, LookupError, NotXml) as error:
+        parser.Parse(b"", True)
+    except (expat.ExpatError, LookupError, ValueError, NotXml) as error:
         if target.begun:
             raise BadEnvelope from None
         raise NoEnvelope(str(told_apart(error, beginning))) from None
@@ -115,11 +115,14 @@ class _Target:
         self._open: list[str] = []
         self._texts: list[str] = []
 
-    def doctype(self, name: str, public_id: str | None, system_url: str | None) -> None:
+    def doctype(self, name: str, system_id: str | None, public_id: str | None, has_internal_subset: bool) -> None:
         raise NotXml("XML with a DTD, which is never processed")
 
-    def start(self, tag: str, attributes: object) -> None:
+    def start(self, name: str, attributes: object) -> None:
+        tag = f"{{{name}" if "}" in name else name
         self._open.append(tag)
+        if len(self._open) > _MOST_LEVELS:
+            raise BadEnvelope("that is nested too deeply")
         if len(self._open) == _ENVELOPE:
             if tag != f"{_SOAP}Envelope":
                 came = described(tag)
@@ -162,21 +165,13 @@ class _Target:
             self._data_in_fault(text)
 
     def _data_in_fault(self, text: str) -> None:
-        if len(self._open) == _RESULT and etree.QName(self._open[-1]).localname == "faultcode":
+        if len(self._open) == _RESULT and self._open[-1].rpartition("}")[2] == "faultcode":
             self._envelope.fault_code += text
         elif self._open[-2] == _PERMISSION_DENIED and self._envelope.permissions:
             self._envelope.permissions[-1] += text
 
-    def end(self, tag: str) -> None:
+    def end(self, name: str) -> None:
         self._open.pop()
-
-    def pi(self, name: str, data: str | None = None) -> None:
-        """SOAP 1.1 section 3 has none; each name of one would be remembered by the parser."""
-        if self.heard:
-            raise BadEnvelope
-
-    def close(self) -> None:
-        """Part of lxml's interface of a parser target."""
 
     def _keep(self) -> None:
         self._envelope.result.write("".join(self._texts).encode())

@@ -71,7 +71,7 @@ def described(root: str) -> str:
 
 def no_xml(error: Exception) -> NotXml:
     """What a parser's error says that may be told: the place, not the text."""
-    line, column = getattr(error, "position", (0, 0))
+    line, column = getattr(error, "position", (getattr(error, "lineno", 0), getattr(error, "offset", 0)))
     return NotXml(f"text that is no XML from line {line}, column {column} on")
 
 
