@@ -19,7 +19,7 @@ from sims_sync.directory.discovery import discover
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.scim_client import Directory
 from sims_sync.directory.session import Endpoint, scim_adapter
-from sims_sync.model.errors import CredentialsRefused, TransientFault
+from sims_sync.model.errors import CredentialsRefused, PermanentFault, TransientFault
 
 JSON = {"Content-Type": "application/scim+json"}
 
@@ -102,10 +102,10 @@ def test_a_directory_that_fails_every_write_is_left_alone_after_ten(proxy: Proxy
     assert writes(proxy) == (1 if in_bulk else 10)
 
 
-def test_records_that_the_directory_refuses_do_not_stop_it(proxy: Proxy) -> None:
+def test_records_that_the_directory_refuses_are_no_failures_of_it(proxy: Proxy) -> None:
     results, error = apply(proxy, 20, user_name=None)
-    assert error is None
-    assert [(each.result, each.code) for each in results] == [("rejected", "rejected_by_directory")] * 20
+    assert isinstance(error, PermanentFault), "but refused as such"
+    assert {(each.result, each.code) for each in results} == {("rejected", "rejected_by_directory")}
 
 
 def test_a_refused_login_stops_at_the_first_write(proxy: Proxy) -> None:

@@ -142,13 +142,14 @@ def test_what_passes_is_tried_again_until_all_is_right(
     school.idle_night()
 
 
-def test_what_the_directory_refuses_stops_those_records_only(school: School) -> None:
+def test_what_the_directory_refuses_stops_those_records_only_and_is_told_of_a_leaver(school: School) -> None:
     refusals = {2: 400, 4: 409, 12: 400, 13: 409}
     ran = school.bad_night(
         Spoiler(BULK, operations(refusals.get)), Spoiler(BULK, operations({0: 400}.get), body=DISABLING)
     )
     assert ran.report
-    assert (ran.state, ran.report["outcome"]) == ("success", "success")
+    assert (ran.state, ran.report["outcome"]) == ("failed", "failed")
+    assert "refused to disable 1 account(s), which still work" in ran.report["reason"]
     assert ran.counts == {
         "extracted": 23, "created": 1, "updated": 10, "unchanged": 8, "rejected": 4, "disabled": 1,
     }  # fmt: skip

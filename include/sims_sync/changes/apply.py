@@ -8,10 +8,11 @@ from typing import Any, Literal, Protocol
 
 import pandas as pd
 
-from sims_sync.changes.change import Change
+from sims_sync.changes.change import Change, Kind
 from sims_sync.changes.leavers import plan_leavers
 from sims_sync.changes.on_roll import plan_students
 from sims_sync.changes.plan import PlanOptions, rejected
+from sims_sync.changes.refusals_as_such import RefusalsAsSuch
 from sims_sync.directory.editing import new_account
 from sims_sync.directory.mapping import AccountMapping, is_active
 from sims_sync.directory.present import account_table
@@ -44,7 +45,7 @@ class Result:
     :param retry_after: seconds that the server asked to wait before the next try, if it did. Not part of the file.
     """
 
-    kind: str
+    kind: Kind
     person_id: str | None
     school_identifier: str | None
     account_id: str | None
@@ -80,6 +81,7 @@ def apply_changes(
     changes: Sequence[Change],
     replan: Replan,
     may_write: Callable[[], None] = lambda: None,
+    refusals: RefusalsAsSuch | None = None,
 ) -> Iterator[Result]:
     """Write planned changes; one result for each.
 
@@ -87,20 +89,26 @@ def apply_changes(
     user name that is taken is looked into: where the holder has this Person ID, an earlier attempt got through.
 
     :param may_write: called before each write; raises when no more must be written.
+    :param refusals: knows which records were refused in the last applied run; those are written last.
+    :raises PermanentFault: the directory refuses records as such. What was sent has its result.
     :raises SyncError: authentication fails, or the directory cannot be spoken to at all.
     :raises TransientFault: the breaker: too many writes failed for the server's reasons. What was sent has its result.
     """
-    breaker = Breaker()
+    breaker, refusals = Breaker(), refusals or RefusalsAsSuch()
+    changes = sorted(changes, key=lambda change: change.person_id in refusals.before)
 
     def writes(pending: dict[str, Change]) -> Iterator[Write]:
         for key, each in pending.items():  # made only when the directory's client asks for it, right before it is sent
             breaker.check()
+            refusals.check()
             may_write()
             yield _write(key, each, directory.mapping)
 
     for result in _rounds(directory, changes, replan, writes):
         breaker.count(result)
+        refusals.count(result)
         yield result
+    refusals.check_end()
 
 
 @dataclass

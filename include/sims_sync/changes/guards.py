@@ -27,8 +27,8 @@ _WORDS = {
 }
 
 _SPECIAL_LOSS = (
-    "More accounts than the limit (`limits.clear`) allows would lose a value that is told only to those who may edit "
-    "the DAG: the page of the run names it and the number to them."
+    "More accounts than the limit (`limits.clear`) allows would lose a protected value: the page of the run tells "
+    "which, and how many, to those who may edit the DAG."
 )
 """Who may read the DAG sees why a plan is held, and must not learn how many have a value of a special category."""
 

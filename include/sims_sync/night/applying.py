@@ -16,8 +16,10 @@ from sims_sync.changes.apply import (
     replan_leaver,
     replan_student,
 )
-from sims_sync.changes.change import Change
+from sims_sync.changes.change import LEAVER_KINDS, Change
+from sims_sync.changes.guards import allowed
 from sims_sync.changes.plan import Plan
+from sims_sync.changes.refusals_as_such import RefusalsAsSuch
 from sims_sync.directory.scim_client import Directory
 from sims_sync.model.attributes import only_special
 from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
@@ -48,8 +50,11 @@ def load(run: Run, approved: Reference | None) -> Reference:
     directory = _open_planned(run, source)
     replan = replan_student(wanted_accounts(run, source), plan_options(run, directory, source.facts))
     with _alone(run, source, "load") as lease:
-        results, fault = _write(run, directory, plan.for_students, replan, lease)
-        reference = _save(run, LoadFacts, approval, plan.for_students, results)
+        refusals = RefusalsAsSuch(run.state.refused())
+        results, fault = _write(run, directory, plan.for_students, replan, lease, refusals)
+        reference = _save(run, LoadFacts, approval, plan.for_students, results, newly_refused=refusals.newly_refused)
+        if fault is None:
+            _remember_refused(run, results)
     _check_complete(plan.for_students, results, fault)
     return reference
 
@@ -59,17 +64,19 @@ def disable_leavers(run: Run, loaded: Reference | None) -> Reference:
 
     :param loaded: what `load` returned.
     """
-    plan, source, approval = _open_approved(run, run.files.open(LoadFacts, loaded).facts.approved)
+    written = run.files.open(LoadFacts, loaded)
+    plan, source, approval = _open_approved(run, written.facts.approved)
     if plan.no_leaver_check:
         raise Skipped(f"Nobody is disabled: {plan.no_leaver_check}")
-    directory = _open_planned(run, source)
     validation = run.files.open(ValidateFacts)
+    _check_refusals(run, written.facts.newly_refused, validation.counts["extracted"])
+    directory = _open_planned(run, source)
     replan = replan_leaver(
         validation.table("roll"), validation.table("roll_emails"), plan_options(run, directory, source.facts)
     )
     with _alone(run, source, "disable_leavers") as lease:
         earlier = _write_down_planned(run, approval, plan.for_leavers)
-        results, fault = _write(run, directory, plan.for_leavers, replan, lease)
+        results, fault = _write(run, directory, plan.for_leavers, replan, lease, RefusalsAsSuch())
         if fault is None:
             results, fault = _read_back(directory, results)
         _write_down_done(run, approval, results, earlier if fault else frozenset())
@@ -138,7 +145,12 @@ def _alone(run: Run, source: StageOutput[PlanFacts], stage: str) -> Iterator[Lea
 
 
 def _write(
-    run: Run, directory: Directory, changes: list[Change], replan: Replan, lease: Lease
+    run: Run,
+    directory: Directory,
+    changes: list[Change],
+    replan: Replan,
+    lease: Lease,
+    refusals: RefusalsAsSuch,
 ) -> tuple[list[Result], SyncError | None]:
     """Write the changes: what became of each, and the fault that ended the writing half way, if one did."""
     keeps_marks = directory.mapping.keeps_marks
@@ -147,7 +159,7 @@ def _write(
         run.state.save_disabled_accounts(run.state.disabled_accounts() | marked)
     results: list[Result] = []
     try:
-        results.extend(apply_changes(directory, changes, replan, lease.check))
+        results.extend(apply_changes(directory, changes, replan, lease.check, refusals))
     except SyncError as fault:
         return results, fault
     done = {str(result.account_id) for result in results if result.result == "done"}
@@ -186,21 +198,53 @@ def _save(
     approval: StageOutput[ApproveFacts],
     changes: list[Change],
     results: list[Result],
+    **told: int,
 ) -> Reference:
     hidden = {each.person_id for each in changes if only_special(each.kind, each.attributes, run.attributes)}
     return run.files.save(
-        facts(approved=approval.reference, set_mark=run.parameters.only_person_ids is None),
+        facts(approved=approval.reference, set_mark=run.parameters.only_person_ids is None, **told),
         {"results": [result.as_document() for result in results]},
         counts=Counter(result.result for result in results if result.person_id not in hidden),
     )
 
 
+def _remember_refused(run: Run, results: list[Result]) -> None:
+    """Keep which records the directory refused, for the next run; of those whom this one was not for, what is known
+    stays."""
+    kept = {} if run.parameters.only_person_ids is None else dict(run.state.refused())
+    for result in results:
+        if result.person_id is not None:
+            kept.pop(result.person_id, None)
+            if result.code == "rejected_by_directory":
+                kept[result.person_id] = str(result.detail)
+    run.state.save_refused(kept)
+
+
+def _check_refusals(run: Run, newly_refused: int, extracted: int) -> None:
+    """:raises PermanentFault: the directory refused more records than the limit `reject` allows."""
+    most = allowed(run.school.limits.reject, extracted)
+    if newly_refused > most:
+        raise PermanentFault(
+            f"The directory refused {newly_refused} records that it did not refuse before, and the limit "
+            f"(`limits.reject`) is {most}: nobody is disabled.",
+            advice="Look on the page of the run at what the directory refuses, and correct it there or in SIMS.",
+        )
+
+
 def _check_complete(changes: list[Change], results: list[Result], fault: SyncError | None) -> None:
     """:raises SyncError: the fault that ended the writing.
+    :raises PermanentFault: a leaver keeps an account that works.
     :raises TransientFault: some writes failed.
     """
     if fault is not None:
         raise fault
+    refused = [each.person_id for each in results if each.kind in LEAVER_KINDS and each.result == "rejected"]
+    if refused:
+        raise PermanentFault(
+            f"The directory refused to disable {len(refused)} account(s), which still work: {_people(refused)}.",
+            advice="Disable them in the directory, or ask its support; the page of the run shows what the directory "
+            "says to those who may edit the DAG.",
+        )
     failed = [result for result in results if result.result == "failed"]
     if failed:
         raise TransientFault(

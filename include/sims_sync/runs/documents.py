@@ -161,7 +161,10 @@ class _WriteFacts(Facts):
 
 
 class LoadFacts(_WriteFacts):
+    """:param newly_refused: records that the directory refused, and not so in the last applied run."""
+
     stage = "load"
+    newly_refused: int = Field(default=0, exclude_if=lambda number: not number)
 
 
 class DisableLeaversFacts(_WriteFacts):
@@ -195,12 +198,9 @@ class Manifest(Document, Generic[F]):
     stage: str
     saved_at: Moment
     counts: dict[str, Count]
-    told: dict[str, Count] = Field(default_factory=dict)
+    told: dict[str, Count] = Field(default_factory=dict, exclude_if=lambda told: not told)
     facts: F
     files: dict[str, str]
-
-    def as_json(self) -> bytes:
-        return as_json(self.model_dump(mode="json", by_alias=True, exclude=None if self.told else {"told"}))
 
 
 class Question(Document):
@@ -267,7 +267,7 @@ class WriteResult(Document):
     result: Literal["done", "rejected", "failed"]
     code: str | None = None
     detail: str | None = None
-    prose: str | None = Field(default=None, repr=False)
+    prose: str | None = Field(default=None, repr=False, exclude_if=lambda prose: prose is None)
 
 
 class ReportedWarning(Document):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from sims_sync.model.errors import PermanentFault
-from sims_sync.runs.documents import Document, LoadFacts
+from sims_sync.runs.documents import Document, LoadFacts, PersonId
 from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.reading import open_output
 from sims_sync.store.content import as_json
@@ -36,6 +36,17 @@ class Claim(Document):
     base_url: str
 
 
+class RefusedRecord(Document):
+    """A record that the directory refused in the last applied run.
+
+    :param told: what it said, in words of ours.
+    """
+
+    person_id: PersonId
+    told: str
+
+
+_REFUSED = TypeAdapter(list[RefusedRecord])
 _CLAIM = TypeAdapter(Claim | None)
 _MARK = TypeAdapter(Mark | None)
 _DEPARTURES = TypeAdapter(list[Departures])
@@ -121,6 +132,14 @@ class SchoolState:
     def save_disabled_accounts(self, account_ids: Iterable[str]) -> None:
         """Keep the ids of the accounts that the sync disabled."""
         self._save("disabled", _DISABLED, sorted(account_ids))
+
+    def refused(self) -> dict[str, str]:
+        """What the directory said of the records that it refused in the last applied run, by Person ID."""
+        return {each.person_id: each.told for each in self._load("refused", _REFUSED, [])}
+
+    def save_refused(self, refused: Mapping[str, str]) -> None:
+        """Keep what the directory said of the records that it refused."""
+        self._save("refused", _REFUSED, [RefusedRecord(person_id=each, told=told) for each, told in refused.items()])
 
     def failing_since(self) -> Mapping[str, date]:
         """Since which effective date a record fails, by ``<Person ID>:<code>``."""
