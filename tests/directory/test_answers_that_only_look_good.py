@@ -23,7 +23,7 @@ from sims_sync.directory.discovery import Capabilities, discover
 from sims_sync.directory.scim_client import Directory
 from sims_sync.directory.writes import AccountChange, Create, Write
 from sims_sync.model.attributes import EXTENSION
-from sims_sync.model.errors import PermanentFault, PermissionMissing, UnexpectedAnswer
+from sims_sync.model.errors import PermanentFault, PermissionMissing, SyncError, UnexpectedAnswer
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 BULK = ETAGS.model_copy(update={"bulk": (100, 10**6)})
@@ -258,7 +258,10 @@ def discovery(**extra: Any) -> Respond:
     user = {
         "id": USER,
         "name": "User",
-        "attributes": [{"name": "roles", "type": "complex", "multiValued": True}],
+        "attributes": [
+            {"name": "roles", "type": "complex", "multiValued": True},
+            *({"name": name} for name in ("userName", "active", "name", "addresses", "phoneNumbers", "emails")),
+        ],
     }
     extension = {
         "id": EXTENSION,
@@ -306,7 +309,11 @@ def test_discovery_reads_all_pages_and_minds_only_what_concerns_it(server: Scrip
         knows_extension=True,
         genders=("Female", "Male"),
         sync_reports=None,
-    )
+        lacking=(
+            "schoolIdentifier", "dateOfBirth", "freeSchoolMeals", "senInformation", "emailPreference", "disabledBySync",
+        ),
+        max_results=200,
+    )  # fmt: skip
 
 
 def test_an_answer_that_is_cut_short_is_no_answer(server: ScriptedDirectory) -> None:
@@ -338,6 +345,6 @@ def test_of_a_media_type_only_words_of_ours_are_told(server: ScriptedDirectory, 
 def test_keys_of_a_discovery_document_are_not_told(server: ScriptedDirectory, key: str) -> None:
     odd = {"id": USER, "schema": USER, "name": {key: 7}, key: {key: key}, "attributes": [{key: 7, "name": {key: key}}]}
     server.respond = lambda _, path, __: (200, {}, {"totalResults": 1, "Resources": [odd]})
-    with pytest.raises(UnexpectedAnswer) as caught:
+    with pytest.raises(SyncError) as caught:
         discover(endpoint(server.url))
     assert key not in str(caught.value)

@@ -46,8 +46,8 @@ ANSWERS: dict[str, tuple[Answer, type[SyncError]]] = {
     "401": ((401, {}, {"detail": "token of Archer"}), CredentialsRefused),
     "403": ((403, {}, {"detail": "not for Archer"}), PermissionMissing),
     "a page that is no SCIM": ((200, {"Content-Type": "text/html"}, b"<html>Archer</html>"), UnexpectedAnswer),
-    "404": ((404, {}, b"Archer?"), UnexpectedAnswer),
-    "a list": ((200, {}, []), UnexpectedAnswer),
+    "422": ((422, {}, b"Archer?"), UnexpectedAnswer),
+    "a text": ((200, {}, "Archer"), UnexpectedAnswer),
 }
 
 
@@ -168,4 +168,4 @@ def test_a_bulk_request_that_is_too_large_is_halved(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", [{}, {"totalResults": "x"}, {"totalResults": 1, "Resources": [{"userName": "u"}]}])
 def test_what_is_no_list_is_refused(answer: dict[str, Any]) -> None:
     with pytest.raises(UnexpectedAnswer):
-        list_accounts(lambda _: answer, STANDARD, filtered=True, sorted_by_id=False)
+        list_accounts(lambda _: answer, STANDARD, sorted_by_id=False)

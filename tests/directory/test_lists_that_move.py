@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sims_sync.directory.listing import list_accounts
+from sims_sync.directory.listing import QueryRefused, list_accounts
 from sims_sync.directory.mapping import STANDARD
-from sims_sync.model.errors import TransientFault
+from sims_sync.model.errors import TransientFault, UnexpectedAnswer
 
 Between = Callable[[list[str]], object]
 
@@ -53,7 +53,7 @@ class Listed:
 
 
 def listed(directory: Listed) -> list[str]:
-    return [each["id"] for each in list_accounts(directory.search, STANDARD, filtered=False, sorted_by_id=True)]
+    return [each["id"] for each in list_accounts(directory.search, STANDARD, sorted_by_id=True)]
 
 
 def one_leaves_and_one_comes(ids: list[str]) -> None:
@@ -84,18 +84,69 @@ def test_a_list_that_never_stands_still_is_refused() -> None:
 
 
 @pytest.mark.parametrize("page_size", [2, 3, 4, 100])
-@pytest.mark.parametrize("total", [lambda true: true + 1, lambda true: true - 1, lambda true: 0, lambda true: 2])
-def test_a_total_that_lies_is_never_taken_for_the_whole_list(page_size: int, total: Callable[[int], int]) -> None:
+def test_a_list_of_fewer_accounts_than_its_total_is_never_taken_for_the_whole_list(page_size: int) -> None:
     with pytest.raises(TransientFault, match="does not add up"):
-        listed(Listed(list("abcd"), page_size, total=total))
+        listed(Listed(list("abcd"), page_size, total=lambda true: true + 1))
+
+
+@pytest.mark.parametrize("page_size", [2, 3, 4, 100])
+@pytest.mark.parametrize("total", [0, 2, 3])
+def test_a_list_that_is_read_to_its_empty_end_is_whole_even_if_its_total_is_smaller(page_size: int, total: int) -> None:
+    assert listed(Listed(list("abcd"), page_size, total=lambda _: total)) == list("abcd")
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 3, 100])
+@pytest.mark.parametrize("total", [lambda page: 7, len, lambda page: None], ids=["of all", "of the page", "none"])
+def test_pages_by_cursor_are_followed_to_their_end(page_size: int, total: Callable[[list[str]], int | None]) -> None:
+    ids = list("abcdefg")
+
+    def search(query: dict[str, Any]) -> dict[str, Any]:
+        start = int(query.get("cursor", "0"))
+        page, after = ids[start : start + page_size], start + page_size
+        more = {"nextCursor": str(after) if after < len(ids) else None}
+        accounts = [{"id": each, "externalId": "1"} for each in page]
+        return {"totalResults": total(page), "Resources": accounts, **more}
+
+    assert [each["id"] for each in list_accounts(search, STANDARD, sorted_by_id=True)] == ids
+
+
+@pytest.mark.parametrize("refused", [{"sortBy"}, {"count"}, {"sortBy", "count"}])
+def test_what_is_refused_of_a_query_is_left_out_and_asked_again(refused: set[str]) -> None:
+    directory = Listed(list("abcd"), 2)
+
+    def search(query: dict[str, Any]) -> dict[str, Any]:
+        if refused & query.keys():
+            raise QueryRefused(UnexpectedAnswer("no"))
+        return directory.search(query)
+
+    assert [each["id"] for each in list_accounts(search, STANDARD, sorted_by_id=True)] == list("abcd")
+
+
+def test_a_directory_that_answers_no_list_at_all_is_told_as_it_answers() -> None:
+    def search(_: dict[str, Any]) -> dict[str, Any]:
+        raise QueryRefused(UnexpectedAnswer("answered 422"))
+
+    with pytest.raises(UnexpectedAnswer, match="422"):
+        list_accounts(search, STANDARD, sorted_by_id=True)
+
+
+def test_no_more_accounts_are_asked_for_than_the_directory_gives_in_a_page() -> None:
+    asked = []
+
+    def search(query: dict[str, Any]) -> dict[str, Any]:
+        asked.append(query["count"])
+        return {"totalResults": 0, "Resources": []}
+
+    list_accounts(search, STANDARD, sorted_by_id=False, page_size=100)
+    list_accounts(search, STANDARD, sorted_by_id=False, page_size=5000)
+    list_accounts(search, STANDARD, sorted_by_id=False)
+    assert asked == [100, 1000, 1000]
 
 
 def test_a_server_that_always_gives_the_first_page_is_not_asked_for_ever() -> None:
     directory = Listed(list("abcd"), 2)
     with pytest.raises(TransientFault, match="does not add up"):
-        list_accounts(
-            lambda query: directory.search({**query, "startIndex": 1}), STANDARD, filtered=False, sorted_by_id=True
-        )
+        list_accounts(lambda query: directory.search({**query, "startIndex": 1}), STANDARD, sorted_by_id=True)
     assert directory.asked < 20
 
 

@@ -173,7 +173,7 @@ UNREADABLE: dict[str, Case] = {
         reason=CONNECTION,
     ),
     "a 403 to the list": Case(
-        lambda: (Spoiler(LIST, status(403), for_ever=True),), sent=(LIST, 1), breaks="plan", reason=CONNECTION
+        lambda: (Spoiler(LIST, status(403), for_ever=True),), sent=(LIST, 3), breaks="plan", reason=CONNECTION
     ),
     "a 404 to everything": Case(
         lambda: (Spoiler("", status(404), for_ever=True),), breaks="plan", reason="answered 404"

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any
 
 from sims_sync.directory.mapping import ROLES, AccountMapping
-from sims_sync.model.attributes import STUDENT_ROLE
-from sims_sync.model.errors import TransientFault, UnexpectedAnswer
+from sims_sync.model.errors import SyncError, TransientFault, UnexpectedAnswer
 
 log = logging.getLogger(__name__)
-
-STUDENTS_AND_LINKED = f'roles[value eq "{STUDENT_ROLE}"] or externalId pr'
-"""The accounts that concern us: students', and those that are linked to a person. (``roles.value`` is compared without
-case, RFC 7643 section 8.7.1.)"""
 
 MAX_ACCOUNTS = 200_000
 """The most accounts of a listing: those of one school, with its staff and contacts."""
@@ -27,11 +22,18 @@ _PAGE_SIZE = 1000
 _TRIES = 3
 
 Search = Callable[[dict[str, Any]], dict[str, Any]]
-"""Answers the query of ``GET /Users`` by a ListResponse, or raises :class:`FilterRefused`."""
+"""Answers the query of ``GET /Users`` by a ListResponse, or raises :class:`QueryRefused`."""
 
 
-class FilterRefused(Exception):
-    """The server has filters, but does not take this one (RFC 7644 section 3.12, ``invalidFilter``)."""
+class QueryRefused(Exception):
+    """The server answers no list to this query; without some of it, it may.
+
+    :param fault: what its answer means where nothing can be left out.
+    """
+
+    def __init__(self, fault: SyncError) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
 
 
 class TooManyAccounts(UnexpectedAnswer):
@@ -45,38 +47,40 @@ class TooManyAccounts(UnexpectedAnswer):
 
 
 def list_accounts(
-    search: Search, mapping: AccountMapping, *, filtered: bool, sorted_by_id: bool
+    search: Search, mapping: AccountMapping, *, sorted_by_id: bool, page_size: int | None = None
 ) -> list[dict[str, Any]]:
-    """All accounts that concern us, each once, whatever the size of the server's pages.
+    """All accounts that concern us, each once: everybody is listed and picked here, since many servers answer a filter
+    that they do not know with an empty list (SPEC section 3).
 
-    :param filtered: whether the server filters; else the full list is filtered here.
     :param sorted_by_id: whether the server sorts, which keeps its pages apart while others write.
+    :param page_size: the most accounts of a page, where the server says so.
     :raises TransientFault: the list does not add up, each time that it is read: others write meanwhile, say.
     """
-    condition = STUDENTS_AND_LINKED if filtered else None
-    try:
-        accounts = accounts_where(search, condition, sorted_by_id=sorted_by_id)
-    except FilterRefused:
-        log.warning("The directory has filters, but refuses ours: listing all accounts")
-        accounts = accounts_where(search, None, sorted_by_id=sorted_by_id)
+    accounts = everybody(search, sorted_by_id=sorted_by_id, page_size=page_size)
     return [account for account in accounts if _concerns_us(account, mapping)]
 
 
-def accounts_where(search: Search, condition: str | None, *, sorted_by_id: bool) -> list[dict[str, Any]]:
-    """The accounts that a filter names, or everybody's.
+def everybody(search: Search, *, sorted_by_id: bool, page_size: int | None = None) -> list[dict[str, Any]]:
+    """All accounts, each once, whatever the size of the server's pages, and whichever parameters it takes.
 
-    :param condition: the filter, none for everybody.
-    :param sorted_by_id: as for :func:`list_accounts`.
     :raises TransientFault: likewise, or the listing takes too long.
     :raises TooManyAccounts: there are more than any school has.
-    :raises FilterRefused: the server does not take the filter.
+    :raises SyncError: the server answers no list, whatever is left out of the query.
     """
     search = _in_time(search)
-    query: dict[str, Any] = {"count": _PAGE_SIZE}
-    if sorted_by_id:
-        query["sortBy"] = "id"
-    if condition is not None:
-        query["filter"] = condition
+    count = {"count": min(page_size or _PAGE_SIZE, _PAGE_SIZE)}
+    queries: list[dict[str, Any]] = [*([{**count, "sortBy": "id"}] if sorted_by_id else []), count, {}]
+    for query, shorter in zip(queries, [*queries[1:], None], strict=True):
+        try:
+            return _added_up(search, query)
+        except QueryRefused as refused:
+            if shorter is None:
+                raise refused.fault from None
+            log.warning("The directory refuses %s: listing without", ", ".join(query.keys() - shorter.keys()))
+    raise AssertionError("the last query either answers or raises")
+
+
+def _added_up(search: Search, query: dict[str, Any]) -> list[dict[str, Any]]:
     for _ in range(_TRIES):
         accounts = _pages(search, query)
         if accounts is not None:
@@ -92,11 +96,15 @@ def _pages(search: Search, query: dict[str, Any]) -> dict[str, dict[str, Any]] |
     """The accounts of all pages by id, none where the pages do not make one list.
 
     Each page is asked for from the last account of the one before. So it shows when others moved the list in between,
-    even if it is as long as before; and the last page shows whether there are more accounts than the server says.
+    even if it is as long as before; and the last page shows whether there are more accounts than the server says. A
+    list that was read to its empty end is whole, even if the server says that there are fewer.
     """
     accounts: dict[str, dict[str, Any]] = {}
     totals: set[int] = set()
-    page = _page(search, query, 1, totals)
+    first = search({**query, "startIndex": 1})
+    page = _accounts_of(first, totals)
+    if isinstance(first.get("nextCursor"), str):
+        return _by_cursor(search, query, first, page, totals)
     while page.keys() - accounts.keys():
         accounts.update(page)
         if len(accounts) > MAX_ACCOUNTS:
@@ -109,7 +117,28 @@ def _pages(search: Search, query: dict[str, Any]) -> dict[str, dict[str, Any]] |
             page = _page(search, query, len(accounts) + 1, totals)
         elif next(iter(page), None) != last:
             return None
-    return accounts if totals == {len(accounts)} else None
+    return accounts if _is_whole(accounts, totals) else None
+
+
+def _is_whole(accounts: Sized, totals: set[int]) -> bool:
+    """Whether all pages name one total, and there are as many accounts, or more."""
+    return len(totals) == 1 and max(totals) <= len(accounts)
+
+
+def _by_cursor(
+    search: Search, query: dict[str, Any], answer: dict[str, Any], page: dict[str, dict[str, Any]], totals: set[int]
+) -> dict[str, dict[str, Any]] | None:
+    """The accounts of a server that gives a cursor for the next page (RFC 9865)."""
+    accounts = dict(page)
+    while isinstance(cursor := answer.get("nextCursor"), str) and cursor:
+        answer = search({**query, "cursor": cursor})
+        page = _accounts_of(answer, totals)
+        if not page.keys() - accounts.keys():
+            break
+        accounts.update(page)
+        if len(accounts) > MAX_ACCOUNTS:
+            raise TooManyAccounts
+    return accounts if max(totals, default=0) <= len(accounts) else None
 
 
 def _in_time(search: Search) -> Search:
@@ -132,8 +161,13 @@ def _page(search: Search, query: dict[str, Any], start: int, totals: set[int]) -
 
     :param totals: the server's total goes here.
     """
-    answer = search({**query, "startIndex": start})
+    return _accounts_of(search({**query, "startIndex": start}), totals)
+
+
+def _accounts_of(answer: dict[str, Any], totals: set[int]) -> dict[str, dict[str, Any]]:
     total, resources = answer.get("totalResults"), answer.get("Resources") or []
+    if total is None and "nextCursor" in answer:  # its cursor tells where the list ends
+        total = 0
     if not isinstance(total, int) or not isinstance(resources, list):
         raise UnexpectedAnswer("The directory answered no list of accounts.")
     if not all(isinstance(each, dict) and each.get("id") for each in resources):

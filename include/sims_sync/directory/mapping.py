@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,16 +24,25 @@ class AccountMapping:
     :param attributes: all of them; the tables have a column for each.
     :param key: the form of the keys that ``externalId`` holds.
     :param extension: whether the directory knows the student extension.
+    :param lacking: names of attributes, and of the mark, that it has no place for.
+    :param once: names of attributes that can be written when an account is created, and never again.
     """
 
     attributes: tuple[Attribute, ...] = ATTRIBUTES
     key: KeyForm = NUMBER
     extension: bool = True
+    lacking: frozenset[str] = frozenset()
+    once: frozenset[str] = frozenset()
 
     @cached_property
     def written(self) -> tuple[Attribute, ...]:
         """The attributes that the directory has a place for: they alone are compared and written."""
-        return tuple(each for each in self.attributes if self.extension or not each.extension)
+        kept = (each for each in self.attributes if self.extension or not each.extension)
+        return tuple(
+            replace(each, written="at_creation") if each.name in self.once else each
+            for each in kept
+            if each.name not in self.lacking
+        )
 
     @cached_property
     def places(self) -> dict[str, Place]:
@@ -42,7 +51,7 @@ class AccountMapping:
             **{attribute.name: place_of(attribute) for attribute in self.written},
             ACTIVE: Single((), ACTIVE),
             ROLES: StudentRole(),
-            **({DISABLED_BY_SYNC: Single((EXTENSION,), DISABLED_BY_SYNC)} if self.extension else {}),
+            **({DISABLED_BY_SYNC: Single((EXTENSION,), DISABLED_BY_SYNC)} if self._has_mark else {}),
         }
 
     @cached_property
@@ -58,6 +67,16 @@ class AccountMapping:
     def keeps_marks(self) -> bool:
         """Whether an account can hold the mark that this sync disabled it."""
         return DISABLED_BY_SYNC in self.places
+
+    @property
+    def _has_mark(self) -> bool:
+        return self.extension and DISABLED_BY_SYNC not in self.lacking
+
+    @cached_property
+    def asked_for(self) -> str:
+        """The names of what is read of an account, for a directory that gives some to those alone who ask (RFC 7644
+        section 3.9)."""
+        return ",".join((*self._managed, "meta"))
 
     @cached_property
     def _managed(self) -> tuple[str, ...]:

@@ -14,13 +14,13 @@ from sims_sync.directory.bulk import Request, answers, batches, body
 from sims_sync.directory.discovery import SYNC_REPORT, Capabilities
 from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.json_answers import NoJson, memory_of, number, read_json
-from sims_sync.directory.listing import FilterRefused, TooManyAccounts, list_accounts
+from sims_sync.directory.listing import QueryRefused, TooManyAccounts, everybody, list_accounts
 from sims_sync.directory.looking_up import LookUp
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.places import ENTRIES, Names
 from sims_sync.directory.session import REFUSED_LOGIN, Endpoint, check_login, document, send
 from sims_sync.directory.writes import Create, Write, Written, failed, outcome, request_for
-from sims_sync.model.errors import TransientFault
+from sims_sync.model.errors import PermissionMissing, TransientFault, UnexpectedAnswer
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,9 @@ MAX_LISTED = 768 * 2**20
 """What the accounts of one listing may take in memory, in bytes."""
 
 _PROGRESS = 500
-_OF_A_LIST = dict.fromkeys(("totalResults", "startIndex", "itemsPerPage"))
+_OF_A_LIST = dict.fromkeys(("totalResults", "startIndex", "itemsPerPage", "nextCursor"))
+_NO_LIST = frozenset({400, 403, 404, 422, 500, 501})
+"""Statuses that a parameter of the query may be the reason of."""
 
 
 class Directory:
@@ -45,7 +47,10 @@ class Directory:
         self._connection_name = endpoint.connection_name
         self._list_names: Names = {**_OF_A_LIST, "Resources": {ENTRIES: mapping.names}}
         self._listed = 0
-        self._look_up = LookUp(self._search, filtered=capabilities.filter, sorted_by_id=capabilities.sort)
+        self._asked_for = {"attributes": mapping.asked_for} if capabilities.on_request else {}
+        self._look_up = LookUp(
+            lambda: everybody(self._search, sorted_by_id=capabilities.sort, page_size=capabilities.max_results)
+        )
 
     @property
     def base_url(self) -> str:
@@ -55,12 +60,15 @@ class Directory:
     def list_accounts(self) -> list[dict[str, Any]]:
         """All accounts with the role ``student``, and all that are linked to a person."""
         return list_accounts(
-            self._search, self.mapping, filtered=self.capabilities.filter, sorted_by_id=self.capabilities.sort
+            self._search,
+            self.mapping,
+            sorted_by_id=self.capabilities.sort,
+            page_size=self.capabilities.max_results,
         )
 
     def read(self, account_id: str) -> dict[str, Any] | None:
         """An account as it is now, none when it is gone."""
-        response = self._send("GET", f"/Users/{quote(account_id, safe='')}")
+        response = self._send("GET", f"/Users/{quote(account_id, safe='')}", params=self._asked_for)
         if response.status_code == requests.codes.not_found:
             return None
         return as_rfc(document(response, connection_name=self._connection_name), self.mapping.names)
@@ -178,18 +186,31 @@ class Directory:
             listed = self._look_up.is_listed(account_id)
         except TransientFault as fault:
             return Written(key, "failed", account_id, fault.message, retry_after=fault.retry_after)
+        except UnexpectedAnswer as fault:
+            return Written(key, "failed", account_id, fault.message)
         if listed:
             return Written(key, "failed", account_id, "the directory lists the account, but does not find it")
         return Written(key, "missing", account_id)
 
     def _search(self, query: dict[str, Any]) -> dict[str, Any]:
-        response = self._send("GET", "/Users", params=query)
-        if response.status_code == requests.codes.bad_request and "filter" in query:
-            raise FilterRefused
-        self._listed = memory_of(response.content) + (self._listed if query["startIndex"] > 1 else 0)
+        try:
+            response = self._send("GET", "/Users", params={**query, **self._asked_for})
+        except PermissionMissing as fault:
+            raise QueryRefused(fault) from None
+        except TransientFault as fault:
+            if fault.status in _NO_LIST:
+                raise QueryRefused(fault) from None
+            raise
+        self._listed = memory_of(response.content) + (self._listed if query.get("startIndex") != 1 else 0)
         if self._listed > MAX_LISTED:
             raise TooManyAccounts
-        return as_rfc(document(response, connection_name=self._connection_name), self._list_names)
+        try:
+            answer = document(response, connection_name=self._connection_name)
+        except UnexpectedAnswer as fault:
+            if response.status_code in _NO_LIST:
+                raise QueryRefused(fault) from None
+            raise
+        return as_rfc(answer, self._list_names)
 
     def _send(self, method: str, path: str, content: Any = None, **options: Any) -> requests.Response:
         url = f"{self._endpoint.base_url}{path}"

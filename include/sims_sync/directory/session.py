@@ -12,7 +12,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import DecodeError, HTTPError, InvalidHeader, MaxRetryError, ResponseError
 from urllib3.util.retry import Retry
 
-from sims_sync.directory.json_answers import NoJson, read_json
+from sims_sync.directory.forgiving import as_rfc
+from sims_sync.directory.json_answers import NoJson, number, read_json
 from sims_sync.model.errors import CredentialsRefused, PermissionMissing, TransientFault, UnexpectedAnswer
 from sims_sync.transport.receiving import ACCEPT_ENCODING, CutShort, TooLarge, TooSlow, in_time, pieces
 from sims_sync.transport.trust import no_certificate_file, verified_by
@@ -191,6 +192,7 @@ def send(
         raise TransientFault(
             f"The directory (connection {connection_name}) answered {response.status_code} to {method}.",
             retry_after=_Retry(retry_after_max=_LONGEST_TOLD).get_retry_after(response.raw),
+            status=response.status_code,
         )
     return response
 
@@ -254,20 +256,48 @@ def document(response: requests.Response, *, connection_name: str) -> dict[str, 
 
     :raises UnexpectedAnswer: it is none, or the status is not one of success.
     """
+    value = _json(response, connection_name)
+    if not isinstance(value, dict):
+        raise _no_scim(response, connection_name)
+    return value
+
+
+def listed(response: requests.Response, *, connection_name: str) -> tuple[list[Any], int]:
+    """The resources of a good answer, and how many there are in all: a ListResponse (RFC 7644 section 3.4.2), an array,
+    or the one resource itself.
+
+    :raises UnexpectedAnswer: it is none of these, or the status is not one of success.
+    """
+    value = _json(response, connection_name)
+    if isinstance(value, list):
+        return value, len(value)
+    if not isinstance(value, dict):
+        raise _no_scim(response, connection_name)
+    answer = as_rfc(value, dict.fromkeys(("Resources", "totalResults")))
+    if not answer.keys() & {"Resources", "totalResults"}:
+        return [value], 1
+    resources = answer.get("Resources") or []
+    if not isinstance(resources, list):
+        raise _no_scim(response, connection_name)
+    return resources, number(answer.get("totalResults")) or len(resources)
+
+
+def _json(response: requests.Response, connection_name: str) -> Any:
     if not response.ok:
         raise UnexpectedAnswer(
             f"The directory (connection {connection_name}) answered {response.status_code}.",
             advice="Check that the host of the connection is the SCIM base URL.",
         )
     try:
-        value = read_json(response.content)
+        return read_json(response.content)
     except NoJson:
-        value = None
-    if not isinstance(value, dict):
-        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        kind = _KINDS.get(media_type, "something else")
-        raise UnexpectedAnswer(
-            f"The directory (connection {connection_name}) answered no SCIM, but {kind}.",
-            advice="Check that the host of the connection is the SCIM base URL.",
-        )
-    return value
+        raise _no_scim(response, connection_name) from None
+
+
+def _no_scim(response: requests.Response, connection_name: str) -> UnexpectedAnswer:
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    kind = _KINDS.get(media_type, "something else")
+    return UnexpectedAnswer(
+        f"The directory (connection {connection_name}) answered no SCIM, but {kind}.",
+        advice="Check that the host of the connection is the SCIM base URL.",
+    )

@@ -23,11 +23,15 @@ class TransientFault(SyncError):
     """Likely to pass by itself (connection, time-out, 5xx, 429): retried with backoff.
 
     :param retry_after: seconds that the server asked to wait, if it did.
+    :param status: of its answer, if there was one.
     """
 
-    def __init__(self, message: str, *, advice: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, advice: str = "", retry_after: float | None = None, status: int | None = None
+    ) -> None:
         super().__init__(message, advice=advice)
         self.retry_after = retry_after
+        self.status = status
 
 
 class PermanentFault(SyncError):

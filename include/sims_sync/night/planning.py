@@ -112,7 +112,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
     validation = run.files.open(ValidateFacts)
     endpoint = run.open_directory()
     run.state.check_claim(endpoint.base_url)
-    capabilities = discover(endpoint)
+    capabilities = discover(endpoint, run.attributes)
     if not run.parameters.dry_run:
         run.state.claim(endpoint.base_url)
     directory = run.directory(endpoint, capabilities)
@@ -141,6 +141,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         **source.facts.model_dump(),
         directory=endpoint.base_url,
         knows_extension=capabilities.knows_extension,
+        lacking=capabilities.lacking,
         limits=tuple(MeasuredLimit(**each.as_document()) for each in measures),
         reasons=(*_lost_mark(run, mark, accounts), *reasons_to_hold(planned, measures)),
         superseded=superseded(run, mark, source.facts),

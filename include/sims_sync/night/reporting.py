@@ -154,6 +154,11 @@ def _notes(left: RunReader) -> list[str]:
             "The directory does not know the student extension: admission number, date of birth, free school meals, "
             "gender, email preference and SEN information are not written."
         )
+    if plan.facts.lacking:
+        notes.append(
+            f"The directory has no place that can be written for these: {', '.join(plan.facts.lacking)}. They are left "
+            "as they are."
+        )
     return notes
 
 

@@ -102,17 +102,18 @@ class History:
 
 
 def _summary(run: Folder, name: str, *, may_edit: bool) -> RunSummary | None:
-    if not may_edit:
-        try:
-            return summarise(run.read(REDACTED_REPORT), name)
-        except (FileNotFoundError, Unreadable):  # of an earlier version, or the other one tells
-            pass
     try:
-        return summarise(run.read(REPORT), name, redact=not may_edit)
+        told = summarise(run.read(REPORT), name, redact=not may_edit)
+        if may_edit or told.outcome == "unreadable":
+            return told
     except FileNotFoundError:  # deleted or cleared meanwhile
         return None
     except Unreadable as fault:
         return _unreadable(name, f"The run {name} cannot be shown: {fault.why}.")
+    try:
+        return summarise(run.read(REDACTED_REPORT), name)
+    except (FileNotFoundError, Unreadable):  # of an earlier version
+        return told
 
 
 def _in_order(runs: list[RunSummary]) -> list[RunSummary]:

@@ -1,0 +1,180 @@
+"""Nights on directories that lack an attribute, or know no filter: what they have is written, and the rest is told once
+(SPEC section 3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from csv_folder import CsvFolder
+from nights_without_airflow import Night
+from proxy import Forward, Proxy, Reply, Request, proxy_to
+from sandbox.directory import server
+from schools_without_airflow import SchoolWithoutAirflow
+from sims_sync.model.attributes import EXTENSION
+from sims_sync.store.local import LocalFolder
+
+MONDAY = date(2026, 9, 14)
+CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
+PERSON, LEAVER = "person-1", "person-2"
+
+Change = Callable[[list[dict[str, Any]]], None]
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[Proxy]:
+    with (
+        server.running(tmp_path / "directory.sqlite", token="token", bulk=False) as directory,
+        proxy_to(directory.url) as proxy,
+    ):
+        yield proxy
+
+
+@pytest.fixture
+def school(tmp_path: Path, proxy: Proxy) -> SchoolWithoutAirflow:
+    (tmp_path / "source").mkdir()
+    return SchoolWithoutAirflow(LocalFolder(tmp_path / "store"), CsvFolder(tmp_path / "source"), proxy.url)
+
+
+def whose_schema(urn: str, change: Change) -> Callable[[Request, Forward], Reply]:
+    """A directory with other attributes in one of its schemas."""
+
+    def meddle(request: Request, forward: Forward) -> Reply:
+        reply = forward(request)
+        if "/Schemas" not in request.path:
+            return reply
+        answer = json.loads(reply.body)
+        for schema in answer["Resources"]:
+            if schema["id"] == urn:
+                change(schema["attributes"])
+        return replace(reply, body=json.dumps(answer).encode())
+
+    return meddle
+
+
+def without(*names: str) -> Change:
+    def change(attributes: list[dict[str, Any]]) -> None:
+        attributes[:] = [each for each in attributes if each["name"] not in names]
+
+    return change
+
+
+def with_values(name: str, **values: Any) -> Change:
+    def change(attributes: list[dict[str, Any]]) -> None:
+        for each in attributes:
+            if each["name"] == name:
+                each.update(values)
+
+    return change
+
+
+def night(
+    school: SchoolWithoutAirflow, *on_roll: str, surname: str = "Example", telephone: str = "01632 960001"
+) -> Night:
+    assert isinstance(school.source, CsvFolder)
+    names = {"forename": "Robin", "surname": surname}
+    email = {"location": "H", "main": "T", "primary": "T"}
+    phone = {"telephone_id": "1", "location": "H", "number": telephone, "main": "T", "primary": "T"}
+    tables = {
+        "students": [{"person_id": each, **names, "admission_number": f"0{each[-1]}"} for each in on_roll],
+        "emails": [{"person_id": p, "email_id": p, "email_address": f"{p}@example.org", **email} for p in on_roll],
+        "telephones": [{"person_id": each, **phone} for each in on_roll],
+    }
+    for table, rows in tables.items():
+        school.source.write(table, rows)
+    told = school.night(MONDAY + timedelta(days=school.nights), approved_by="Anna")
+    assert told.fault is None, told.fault
+    return told
+
+
+def counts(told: Night) -> dict[str, int]:
+    assert told.reported
+    return {name: number for name, number in told.reported.report.counts.items() if number}
+
+
+def notes(told: Night) -> str:
+    assert told.reported
+    return " ".join(told.reported.report.notes)
+
+
+def writes(proxy: Proxy) -> list[str]:
+    return [each.body.decode() for each in proxy.seen if each.method != "GET" and "SyncReport" not in each.path]
+
+
+def user(school: SchoolWithoutAirflow, person: str) -> dict[str, Any]:
+    (found,) = [each for each in school.users() if each["externalId"] == person]
+    return found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [without("phoneNumbers"), with_values("phoneNumbers", mutability="readOnly")],
+    ids=["missing", "read-only"],
+)
+def test_an_attribute_without_a_place_is_left_out_and_told_and_the_rest_is_written(
+    school: SchoolWithoutAirflow, proxy: Proxy, change: Change
+) -> None:
+    proxy.meddle = whose_schema(CORE, change)
+    told = night(school, PERSON)
+    assert counts(told) == {"extracted": 1, "created": 1}
+    assert notes(told).count("phoneNumbers") == 2, "of the home and of the mobile one"
+    told = night(school, PERSON, surname="Newname", telephone="01632 960002")
+    assert counts(told) == {"extracted": 1, "updated": 1}
+    assert not any("phoneNumbers" in each for each in writes(proxy))
+    assert user(school, PERSON)["name"]["familyName"] == "Newname"
+    proxy.seen.clear()
+    assert counts(night(school, PERSON, surname="Newname")) == {"extracted": 1, "unchanged": 1}
+    assert writes(proxy) == []
+
+
+def test_where_the_mark_has_no_place_leavers_are_disabled_and_enabled_when_they_are_back(
+    school: SchoolWithoutAirflow, proxy: Proxy
+) -> None:
+    proxy.meddle = whose_schema(EXTENSION, without("disabledBySync"))
+    night(school, PERSON, LEAVER)
+    night(school, PERSON)
+    assert user(school, LEAVER)["active"] is False
+    night(school, PERSON, LEAVER)
+    assert user(school, LEAVER)["active"] is True
+    assert not any("disabledBySync" in each for each in writes(proxy))
+
+
+def test_an_immutable_attribute_is_written_once(school: SchoolWithoutAirflow, proxy: Proxy) -> None:
+    proxy.meddle = whose_schema(CORE, with_values("phoneNumbers", mutability="immutable"))
+    night(school, PERSON)
+    assert [each["value"] for each in user(school, PERSON)["phoneNumbers"]] == ["01632 960001"]
+    assert counts(night(school, PERSON, telephone="01632 960002")) == {"extracted": 1, "unchanged": 1}
+
+
+def test_everybody_is_listed_and_no_filter_is_ever_asked_for(school: SchoolWithoutAirflow, proxy: Proxy) -> None:
+    def answers_filters_by_nothing(request: Request, forward: Forward) -> Reply:
+        if "filter=" in request.path:
+            return Reply(200, b'{"totalResults": 0, "Resources": []}', {"Content-Type": "application/scim+json"})
+        return forward(request)
+
+    proxy.meddle = answers_filters_by_nothing
+    night(school, PERSON, LEAVER)
+    assert counts(night(school, PERSON)) == {"extracted": 1, "unchanged": 1, "disabled": 1}
+    assert not any("filter=" in each.path for each in proxy.seen)
+
+
+def test_a_directory_without_discovery_gets_what_the_core_schema_has(
+    school: SchoolWithoutAirflow, proxy: Proxy
+) -> None:
+    def hidden(request: Request, forward: Forward) -> Reply:
+        is_discovery = request.path.rpartition("/v2")[2].startswith(("/Service", "/Resource", "/Schemas"))
+        return Reply(404) if is_discovery else forward(request)
+
+    proxy.meddle = hidden
+    assert counts(night(school, PERSON, LEAVER)) == {"extracted": 2, "created": 2}
+    assert counts(night(school, PERSON, surname="Newname")) == {"extracted": 1, "updated": 1, "disabled": 1}
+    assert not any(EXTENSION in each for each in writes(proxy))
+    proxy.seen.clear()
+    assert counts(night(school, PERSON, surname="Newname")) == {"extracted": 1, "unchanged": 1}
+    assert writes(proxy) == []
