@@ -295,6 +295,36 @@ def test_what_the_connection_says_of_certificates_counts_whatever_the_environmen
         sims_client("x").school()
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
+@pytest.mark.parametrize("verify", ["ca.pem", False, None])
+def test_what_the_connection_says_of_certificates_counts_for_its_token_endpoint_too(
+    environment: dict[str, str], verify: Any, ca: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, file in environment.items():
+        monkeypatch.setenv(name, str(ca / file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca / "ca.pem", ca / "ca.key")
+    with serving(reply_with_token, context) as login, serving(reply) as server:
+        extra = {"verify": verify and str(ca / verify), "token_url": f"{login}/token"}
+        host = f"http://{server}"
+        connect("x", conn_type="scim", host=host, login="sync", password=PASSWORD, extra=extra)
+        if verify is None:
+            with pytest.raises(SyncError, match="token endpoint") as caught:
+                ask(directory_endpoint("x", patient=False))
+            assert "REQUESTS_CA_BUNDLE" in str(caught.value) or "CA of the connection" in str(caught.value)
+            assert not seen
+            return
+        with _insecure_is_told(verify):
+            assert ask(directory_endpoint("x", patient=False)) == 404
+    assert [path for path, _ in seen] == ["/token", "/Users"]
+
+
+def reply_with_token(handler: BaseHTTPRequestHandler) -> None:
+    body = b'{"access_token": "abc", "token_type": "Bearer"}'
+    reply(handler, 200, **{"Content-Length": str(len(body))})
+    handler.wfile.write(body)
+
+
 @contextmanager
 def _insecure_is_told(verify: Any) -> Iterator[None]:
     if verify:

@@ -16,6 +16,29 @@ _ALLOW_HTTP = {
     "description": "Whether login and password may go over http, unencrypted, to another machine than this one: on a "
     "network that is yours alone.",
 }
+_OAUTH_2 = {
+    "token_url": {
+        "label": "OAuth 2 token URL",
+        "schema": {"type": ["string", "null"]},
+        "description": "Where tokens are given to client credentials. With it, login and password are client id and "
+        "secret. Airflow shows one that is stored as ***.",
+    },
+    "scope": {
+        "label": "OAuth 2 scope",
+        "schema": {"type": ["string", "null"]},
+        "description": "Words with a space between, where the server wants any.",
+    },
+    "audience": {
+        "label": "OAuth 2 audience",
+        "schema": {"type": ["string", "null"]},
+        "description": "Where the server wants one; for one that wants a resource, set `resource` in Extra.",
+    },
+    "client_authentication": {
+        "label": "OAuth 2 client authentication",
+        "schema": {"type": ["string", "null"], "enum": ["client_secret_basic", "client_secret_post", None]},
+        "description": "How client id and secret are sent: by Basic, if nothing else is said, or in the body.",
+    },
+}
 _PORT = "Port (Test asks for it)"
 """Airflow 3.3 refuses to test a stored connection that has none: its UI sends 0 for it."""
 _HOOKS = "sims_sync.airflow.hooks"
@@ -44,13 +67,13 @@ def get_provider_info() -> dict[str, Any]:
                 "connection-type": "scim",
                 "hook-class-name": f"{_HOOKS}.DirectoryHook",
                 "hook-name": "SCIM directory",
-                "conn-fields": {"verify": _VERIFY, "allow_http": _ALLOW_HTTP},
+                "conn-fields": {**_OAUTH_2, "verify": _VERIFY, "allow_http": _ALLOW_HTTP},
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema"],
                     "relabeling": {
                         "host": "SCIM base URL",
-                        "login": "Login (for Basic authentication alone)",
-                        "password": "Bearer token, or password",
+                        "login": "Login (of Basic authentication), or client id (of OAuth 2)",
+                        "password": "Bearer token, or password, or client secret",
                         "port": _PORT,
                     },
                     "placeholders": {"host": "https://directory.example.org/scim/v2", "port": "443"},

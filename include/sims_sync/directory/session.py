@@ -74,6 +74,32 @@ class Bounds:
 
 PATIENT = Bounds(TIMEOUT, 600.0, 64 * 2**20)
 HASTY = Bounds((5.0, 10.0), 15.0, 8 * 2**20)
+LOGIN, HASTY_LOGIN = Bounds((10.0, 30.0), 120.0, 2**20), Bounds((5.0, 10.0), 15.0, 2**20)
+"""Of the answers of a token endpoint."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Who is asked, in the words of faults.
+
+    :param who: how a sentence begins.
+    :param connection_name: what messages call the connection.
+    :param address: what of the connection holds the address.
+    :param meaning: what that address is.
+    """
+
+    who: str
+    connection_name: str
+    address: str
+    meaning: str
+
+    def __str__(self) -> str:
+        return f"{self.who} (connection {self.connection_name})"
+
+    @property
+    def check_address(self) -> str:
+        """The advice to look at the address."""
+        return f"Check that the {self.address} of the connection is {self.meaning}."
 
 
 class _Adapter(HTTPAdapter):
@@ -131,22 +157,34 @@ def scim_adapter() -> HTTPAdapter:
 
     A write is not, but after a 429, for a ``412`` of the second try would hide that the first one got through.
     """
-    retry = _Retry(
-        total=4,
-        backoff_factor=0.3,
-        backoff_jitter=0.3,
-        backoff_max=10,
-        status_forcelist=_SERVERS_REASONS,
-        allowed_methods=("GET", "HEAD"),
-        raise_on_status=False,
-        respect_retry_after_header=True,
-    )
-    return _Adapter(PATIENT, retry)
+    return _Adapter(PATIENT, _retries("GET", "HEAD"))
 
 
 def hasty_adapter() -> HTTPAdapter:
     """The transport of a test that a person waits for: nothing is tried again."""
     return _Adapter(HASTY, 0)
+
+
+def login_adapter(*, patient: bool) -> HTTPAdapter:
+    """The transport to a token endpoint. A token that nobody received does no harm, so it is asked for again.
+
+    :param patient: whether it is.
+    """
+    return _Adapter(LOGIN, _retries("POST")) if patient else _Adapter(HASTY_LOGIN, 0)
+
+
+def _retries(*methods: str) -> Retry:
+    """:param methods: of the requests that may be sent twice."""
+    return _Retry(
+        total=4,
+        backoff_factor=0.3,
+        backoff_jitter=0.3,
+        backoff_max=10,
+        status_forcelist=_SERVERS_REASONS,
+        allowed_methods=methods,
+        raise_on_status=False,
+        respect_retry_after_header=True,
+    )
 
 
 def send(
@@ -171,26 +209,36 @@ def send(
         "Accept": f"{MEDIA_TYPE}, application/json",
         **({"Content-Type": MEDIA_TYPE} if body is not None else {}),
     }
-    try:
-        response = _answer(session, method, url, json=body, params=params, headers={**content, **(headers or {})})
-    except TooLarge as error:
-        raise UnexpectedAnswer(
-            f"The directory (connection {connection_name}) answered {method} with {error}.",
-            advice="Check that the host of the connection is the SCIM base URL.",
-        ) from None
-    except (requests.RequestException, ValueError) as error:
-        raise _no_answer(error, method, connection_name) from None
-    except OSError:
-        raise no_certificate_file("The directory", connection_name) from None
+    server = Server("The directory", connection_name, "host", "the SCIM base URL")
+    response = receive(server, session, method, url, json=body, params=params, headers={**content, **(headers or {})})
     check_login(response.status_code, method, connection_name=connection_name)
+    return response
+
+
+def receive(server: Server, session: requests.Session, method: str, url: str, **content: Any) -> requests.Response:
+    """Send one request, and look whether what came is an answer to it.
+
+    :param content: of the request, as requests takes it; with headers.
+    :raises TransientFault: no answer, or one for the server's reasons (429, 5xx).
+    :raises UnexpectedAnswer: a write is sent elsewhere (3xx), or the answer is too large.
+    :returns: any other answer; the caller looks at its status.
+    """
+    try:
+        response = _answer(session, method, url, **content)
+    except TooLarge as error:
+        raise UnexpectedAnswer(f"{server} answered {method} with {error}.", advice=server.check_address) from None
+    except (requests.RequestException, ValueError) as error:
+        raise _no_answer(error, method, server) from None
+    except OSError:
+        raise no_certificate_file(server.who, server.connection_name) from None
     if 300 <= response.status_code < 400:
         raise UnexpectedAnswer(
-            f"The directory (connection {connection_name}) sends {method} requests to another address.",
-            advice="Put that address into the connection: its host is the SCIM base URL itself.",
+            f"{server} sends {method} requests to another address.",
+            advice=f"Put that address into the connection: its {server.address} is {server.meaning} itself.",
         )
     if response.status_code in _SERVERS_REASONS or response.status_code >= 500:
         raise TransientFault(
-            f"The directory (connection {connection_name}) answered {response.status_code} to {method}.",
+            f"{server} answered {response.status_code} to {method}.",
             retry_after=_Retry(retry_after_max=_LONGEST_TOLD).get_retry_after(response.raw),
             status=response.status_code,
         )
@@ -222,13 +270,13 @@ def _within_server(response: requests.Response) -> str | None:
     return to if response.is_redirect and same else None
 
 
-def _no_answer(error: Exception, method: str, connection_name: str) -> TransientFault:
+def _no_answer(error: Exception, method: str, server: Server) -> TransientFault:
     came = str(error) if isinstance(error, (TooSlow, CutShort)) else type(error).__name__
     return TransientFault(
-        f"The directory (connection {connection_name}) gave no answer to {method}: {came}.",
+        f"{server} gave no answer to {method}: {came}.",
         advice="Check its certificate, and the CA of the connection."
         if isinstance(error, requests.exceptions.SSLError)
-        else "Check that it is up, and the host of the connection.",
+        else f"Check that it is up, and the {server.address} of the connection.",
     )
 
 
@@ -295,9 +343,11 @@ def _json(response: requests.Response, connection_name: str) -> Any:
 
 
 def _no_scim(response: requests.Response, connection_name: str) -> UnexpectedAnswer:
-    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    kind = _KINDS.get(media_type, "something else")
     return UnexpectedAnswer(
-        f"The directory (connection {connection_name}) answered no SCIM, but {kind}.",
+        f"The directory (connection {connection_name}) answered no SCIM, but {kind_of(response)}.",
         advice="Check that the host of the connection is the SCIM base URL.",
     )
+
+
+def kind_of(response: requests.Response) -> str:
+    """What came, in words of ours."""
