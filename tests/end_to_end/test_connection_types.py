@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +14,17 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from oauth_server import CLIENT_ID, SECRET, oauth_server
 from proxy import Forward, Reply, Request, proxy_to
+from sandbox.directory import server as directory_server
 from sandbox.directory.server import Running
 from sandbox.sims.database import Database
 from sandbox.sims.server import Broker
 from sims_sync.airflow import connections
 from sims_sync.airflow.connections import sims_client
+from sims_sync.airflow.provider import get_provider_info
+from sims_sync.directory.editing import USER_SCHEMA
+from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.store.layout import state_folder
 from sims_sync.store.lease import hold_lease
 from sims_sync.store.local import LocalFolder
@@ -26,6 +32,8 @@ from tests.end_to_end.conftest import Night
 
 BROKER = {"conn_type": "sims", "login": "sync", "password": "secret"}
 DIRECTORY = {"conn_type": "scim", "password": "token"}
+ONE = {"startIndex": "1", "count": "1"}
+EXTENSION_LABELS = [attribute.label for attribute in ATTRIBUTES if attribute.extension]
 PressTest = Callable[..., tuple[bool, str]]
 
 
@@ -87,11 +95,115 @@ def test_a_sims_that_a_run_talks_to_now_is_not_called(
     assert broker.calls == []
 
 
-def test_the_test_of_a_directory_says_what_it_offers(press_test: PressTest, directory: Running) -> None:
+def test_the_test_of_a_directory_says_what_it_offers_and_reads_one_account(
+    press_test: PressTest, directory: Running
+) -> None:
+    for person_id in ("101", "102"):
+        directory.put_user({"schemas": [USER_SCHEMA], "userName": f"u{person_id}", "externalId": person_id})
     works, message = press_test(host=directory.url, **DIRECTORY)
     assert works
-    assert "It has: PATCH, bulk, filters, ETags, the student extension, sync reports." in message
+    assert message.splitlines() == [
+        "A SCIM directory whose users have roles.",
+        "It has: PATCH, bulk, filters, ETags, the student extension, sync reports.",
+        "It lacks, and the sync does without: nothing.",
+        "An account would be changed by PATCH, many in one request, if its version is the same.",
+        "It cannot hold, and the sync would not write: nothing.",
+        "It lists its accounts: 2 in all.",
+    ]
     assert directory.writes == 0
+    assert [request.query for request in directory.requests if request.path == "/Users"] == [ONE]
+
+
+def test_the_test_of_a_directory_that_has_little_says_how_accounts_would_be_written_and_which_values_would_not(
+    press_test: PressTest, tmp_path: Path
+) -> None:
+    lacks = dict.fromkeys(("patch", "bulk", "etag", "filter", "extension", "sync_report"), False)
+    with directory_server.running(tmp_path / "bare.sqlite", token="token", **lacks) as bare:
+        works, message = press_test(host=bare.url, **DIRECTORY)
+    assert works
+    assert message.splitlines()[1:5] == [
+        "It has: nothing more.",
+        "It lacks, and the sync does without: PATCH, bulk, filters, ETags, the student extension, sync reports.",
+        "An account would be changed by PUT of the whole account, one in a request, if it is the same when it is read "
+        "again.",
+        f"It cannot hold, and the sync would not write: {', '.join(EXTENSION_LABELS)}.",
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422, 500, 501])
+def test_a_directory_that_takes_no_count_is_asked_without_one(
+    press_test: PressTest, directory: Running, status: int
+) -> None:
+    def refuse(request: Request, forward: Forward) -> Reply:
+        return Reply(status) if "count=" in request.path else forward(request)
+
+    with proxy_to(directory.url) as odd:
+        odd.meddle = refuse
+        works, message = press_test(host=odd.url, **DIRECTORY)
+    assert works, message
+
+
+LISTS = {
+    "403": (Reply(403), "does not allow the login"),
+    "404": (Reply(404), "answered 404"),
+    "a page": (Reply(200, b"<html>Ada Quillfeather</html>", {"Content-Type": "text/html"}), "no SCIM, but a web page"),
+    "too much": (Reply(200, b" " * 9 * 2**20), "more than the 8 MB allowed"),
+    "500": (Reply(500, b"Ada Quillfeather"), "answered 500"),
+    "none": (Reply(cut=-1), "gave no answer"),
+}
+
+
+@pytest.mark.parametrize("case", LISTS)
+def test_a_directory_that_describes_itself_but_lists_no_accounts_fails_the_test(
+    press_test: PressTest, directory: Running, case: str
+) -> None:
+    answer, told = LISTS[case]
+    with proxy_to(directory.url) as odd:
+        odd.meddle = lambda request, forward: answer if "/Users" in request.path else forward(request)
+        works, message = press_test(host=odd.url, **DIRECTORY)
+        assert len(odd.seen) <= 5
+    assert not works
+    assert told in message
+    assert "uillfeather" not in message
+
+
+@pytest.mark.parametrize("said", [b"{}", b'{"totalresults": "2"}', b'{"totalResults": "many", "Resources": null}'])
+def test_a_directory_that_does_not_count_its_accounts_is_none_the_worse(
+    press_test: PressTest, directory: Running, said: bytes
+) -> None:
+    with proxy_to(directory.url) as odd:
+        odd.meddle = lambda request, forward: Reply(200, said) if "/Users" in request.path else forward(request)
+        works, message = press_test(host=odd.url, **DIRECTORY)
+    assert works
+    assert message.splitlines()[-1].startswith("It lists its accounts")
+
+
+def test_the_test_of_a_directory_goes_by_oauth_2_where_its_connection_does(
+    press_test: PressTest, directory: Running
+) -> None:
+    with oauth_server() as oauth, proxy_to(directory.url) as guarded:
+        guarded.meddle = oauth.guard(directory.token)
+        login = {"conn_type": "scim", "host": guarded.url, "login": CLIENT_ID, "password": SECRET}
+        works, message = press_test(**login, extra=json.dumps({"token_url": oauth.url, "scope": None}))
+        assert works, message
+        assert len(oauth.seen) == 1
+        works, message = press_test(**{**login, "password": "wrong"}, extra=json.dumps({"token_url": oauth.url}))
+    assert not works
+    assert "gave no token: invalid_client. Put the right client id and secret into the connection" in message
+    assert "wrong" not in message
+
+
+def test_a_token_url_that_airflow_shows_as_stars_is_the_stored_one_for_the_test(
+    press_test: PressTest, directory: Running, connect: Callable[..., None]
+) -> None:
+    with oauth_server() as oauth, proxy_to(directory.url) as guarded:
+        guarded.meddle = oauth.guard(directory.token)
+        stored = {"conn_type": "scim", "host": guarded.url, "login": CLIENT_ID}
+        connect("directory_green_abbey", **stored, password=SECRET, extra={"token_url": oauth.url})
+        works, message = press_test(
+            connection_id="directory_green_abbey", **stored, password="***", extra='{"token_url": "***"}'
+        )
+    assert works, message
 
 
 def test_a_directory_that_refuses_the_token_fails_the_test(press_test: PressTest, directory: Running) -> None:
@@ -141,6 +253,17 @@ def test_a_field_that_was_left_empty_does_not_switch_verification_off(
     )
     client = sims_client("sims_green_abbey")
     assert client._service._client.transport.session.verify is True
+
+
+def test_no_field_of_the_form_goes_to_the_directory_as_a_header(connect: Callable[..., None]) -> None:
+    kinds = {kind["connection-type"]: kind for kind in get_provider_info()["connection-types"]}
+    filled = dict.fromkeys(kinds["scim"]["conn-fields"], "")
+    assert {"token_url", "scope", "audience", "client_authentication"} < filled.keys()
+    plain = {"conn_type": "scim", "host": "https://x.example.org", "password": "token"}
+    connect("directory_green_abbey", **plain)
+    headers = dict(connections.directory_endpoint("directory_green_abbey").session.headers)
+    connect("directory_green_abbey", **plain, extra=filled)
+    assert dict(connections.directory_endpoint("directory_green_abbey").session.headers) == headers
 
 
 def test_a_night_runs_over_connections_of_these_types(

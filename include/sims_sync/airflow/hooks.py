@@ -66,27 +66,19 @@ class DirectoryHook(BaseHook):
         return directory_endpoint(self.scim_conn_id)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Read what the directory offers (RFC 7644 section 4); no account is read."""
+        """Read what the directory offers (RFC 7644 section 4), and list one account. Nothing is written."""
+        from sims_sync.directory.description import describe, probe
         from sims_sync.directory.discovery import discover
+        from sims_sync.directory.mapping import AccountMapping
 
         try:
-            offers = discover(directory_endpoint(self.scim_conn_id, called=_CALLED, patient=False))
+            endpoint = directory_endpoint(self.scim_conn_id, called=_CALLED, patient=False)
+            offers = discover(endpoint)
+            listed = probe(endpoint)
         except Exception as error:
             return False, _told(error)
-        features = {
-            "PATCH": offers.patch,
-            "bulk": offers.bulk,
-            "filters": offers.filter,
-            "ETags": offers.etag,
-            "the student extension": offers.knows_extension,
-            "sync reports": offers.sync_reports,
-        }
-        has = [name for name, offered in features.items() if offered]
-        lacks = [name for name, offered in features.items() if not offered]
-        return True, (
-            f"A SCIM directory whose users have roles. It has: {', '.join(has) or 'nothing more'}. "
-            f"It lacks, and the sync does without: {', '.join(lacks) or 'nothing'}."
-        )
+        described = describe(offers, AccountMapping(extension=offers.knows_extension))
+        return True, "\n".join([*described, listed])
 
 
 def _told(error: Exception) -> str:
