@@ -63,6 +63,7 @@ class OAuthServer:
     :param tokens: those that are good; ``tokens.clear()`` ends them all.
     :param expires_in: the seconds that it says a token lives; ``tokens`` decides.
     :param refuses: whether no token is good any more.
+    :param refused: how many requests to the directory had no good token.
     """
 
     url: str = ""
@@ -70,6 +71,7 @@ class OAuthServer:
     tokens: set[str] = field(default_factory=set)
     expires_in: int = 3600
     refuses: bool = False
+    refused: int = 0
 
     def __post_init__(self) -> None:
         self._server = BackendApplicationServer(_Clients(self), token_expires_in=lambda _: self.expires_in)
@@ -91,6 +93,7 @@ class OAuthServer:
             meddle(request)
             good, _ = self._server.verify_request("https://x.example.org", headers=dict(request.headers), scopes=[])
             if not good:
+                self.refused += 1
                 return Reply(401, NAMES, {"WWW-Authenticate": "Bearer"})
             headers = {**request.headers, "Authorization": f"Bearer {token}"}
             return forward(Request(request.method, request.path, headers, request.body))

@@ -106,6 +106,7 @@ def test_a_token_that_ends_in_the_middle_of_a_load_is_fetched_again_and_each_wri
     for person_id in range(101, 106):
         sims.change("students", {"person_id": person_id}, surname="Archer")
     assert night().counts == {"extracted": 5, "updated": 5}
+    assert oauth.refused == 1
     assert sorted(user["externalId"] for user in directory.users()) == ["101", "102", "103", "104", "105"]
     assert {user["name"]["familyName"] for user in directory.users()} == {"Archer"}
 

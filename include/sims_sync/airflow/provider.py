@@ -35,8 +35,12 @@ _OAUTH_2 = {
     },
     "client_authentication": {
         "label": "OAuth 2 client authentication",
-        "schema": {"type": ["string", "null"], "enum": ["client_secret_basic", "client_secret_post", None]},
-        "description": "How client id and secret are sent: by Basic, if nothing else is said, or in the body.",
+        "schema": {
+            "type": ["string", "null"],
+            "enum": [None, "client_secret_basic", "client_secret_post"],
+            "values_display": {"None": "as usual (client_secret_basic)"},
+        },
+        "description": "How client id and secret are sent: by Basic, or in the body (client_secret_post).",
     },
 }
 _PORT = "Port (Test asks for it)"
