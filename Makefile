@@ -32,7 +32,7 @@ demo: $(RUN_PINS) ## the sync on invented schools, with Airflow's UI, until Ctrl
 
 # Each run has an order of its own; it prints the seed, and `make test ARGS=--randomly-seed=1234` repeats it.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
-FAST := -m "not slow and not compose"
+FAST := -m "not slow and not compose and not servers"
 # What lives with one Airflow, or one installation, for minutes is told in the order of the file.
 AS_TOLD := -p no:randomly
 
@@ -91,6 +91,29 @@ compose-down: ## remove what compose-demo started, and its data
 .PHONY: test-compose
 test-compose: $(DEV_PINS) ## docker-compose.yaml for real: nights on workers, and killed containers; needs Docker (ARGS= likewise)
 	@$(BIN)/python -m pytest $(AS_TOLD) -m compose tests/compose $(ARGS)
+
+# An environment for each SCIM server that nobody here wrote, made once, and anew when its pins change.
+SERVERS := $(VENV)/servers
+SERVERS_OF_NODE := $(patsubst tests/servers/%/package-lock.json,$(SERVERS)/%/.made,$(wildcard tests/servers/*/package-lock.json))
+SERVERS_OF_PYTHON := $(patsubst tests/servers/%/requirements.txt,$(SERVERS)/%/.made,$(wildcard tests/servers/*/requirements.txt))
+
+.PHONY: test-servers
+test-servers: $(DEV_PINS) $(SERVERS_OF_NODE) $(SERVERS_OF_PYTHON) ## nights on SCIM servers that nobody here wrote; needs Node and npm (ARGS= likewise)
+	@$(BIN)/python -m pytest $(AS_TOLD) -m servers tests/servers $(ARGS)
+
+$(SERVERS_OF_NODE): $(SERVERS)/%/.made: tests/servers/%/package-lock.json tests/servers/%/package.json | $(DEV_PINS)
+	@node --eval 'process.exit(Number(parseInt(process.versions.node) < 20))' 2> /dev/null && npm --version > /dev/null 2>&1 \
+		|| { echo "make test-servers needs Node 20 or newer, and npm (Debian: apt-get install nodejs npm), for the server $*"; exit 1; }
+	@echo "Installing the server $* (npm)"
+	@rm -rf $(@D); mkdir -p $(@D); cp $^ $(@D)
+	@$(call quietly,npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null)
+	@touch $@
+
+$(SERVERS_OF_PYTHON): $(SERVERS)/%/.made: tests/servers/%/requirements.txt | $(DEV_PINS)
+	@echo "Installing the server $* (pip)"
+	@$(BIN)/python -m venv --clear --without-pip $(@D)
+	@$(call quietly,PIP_PYTHON=$(@D) $(PIP) --quiet --require-hashes -r $<)
+	@touch $@
 
 .PHONY: check
 check: lint types imports requirements-check ## everything that is checked without running it

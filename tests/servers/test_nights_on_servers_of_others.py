@@ -1,0 +1,275 @@
+"""Six nights of a school on each SCIM server that nobody here wrote: what stands in the accounts, and what is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from scim_servers import SERVERS, Running, Server, running
+
+from proxy import Proxy, proxy_to
+from sandbox.sims import server as sims_server
+from sandbox.sims.database import Database
+from schools_without_airflow import GREEN_ABBEY, SchoolWithoutAirflow
+from sims_sync.config import School
+from sims_sync.sources.sims.client import SimsClient
+from sims_sync.sources.sims.sims_source import Sims
+from sims_sync.store.opening import open_store
+
+pytestmark = pytest.mark.servers
+
+FIRST = date(2026, 9, 14)
+DOCUMENTS = ("students", "addresses", "person_addresses", "telephones", "emails", "sen_provisions", "free_meals")
+CORE_USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+
+Values = Mapping[str, Any]
+"""The values of a student by the names of attributes."""
+
+Roll = Mapping[int, Values]
+"""The students on roll by Person ID."""
+
+
+def student(number: int) -> dict[str, Any]:
+    """A student with a value of every attribute."""
+    return {
+        "userName": f"{number:06d}",
+        "name.givenName": "Zoë",
+        "name.familyName": f"Example-{number}",
+        'addresses[type eq "home"]': {
+            "streetAddress": f"{number} High Street",
+            "locality": "Ambridge",
+            "region": "Borsetshire",
+            "postalCode": "BA1 1AA",
+            "country": "GB",
+        },
+        'phoneNumbers[type eq "home"]': f"01632 960{number}",
+        'phoneNumbers[type eq "mobile"]': f"07700 900{number}",
+        'emails[type eq "home"]': f"home-{number}@example.org",
+        'emails[type eq "work"]': f"work-{number}@example.org",
+        "schoolIdentifier": f"{number:06d}",
+        "dateOfBirth": "2012-05-17",
+        "freeSchoolMeals": True,
+        "gender": "Female",
+        "senInformation": [{"value": "K", "display": "SEN support", "startDate": "2026-09-01"}],
+        "emailPreference": "Personal",
+    }
+
+
+ENROLLED: Roll = {number: student(number) for number in range(101, 115)}
+LEAVERS = (113, 114)
+CHANGES: Roll = {
+    101: {"name.givenName": "Zoe"},
+    102: {"name.familyName": "EXAMPLE-102"},
+    103: {'addresses[type eq "home"]': {"streetAddress": "1 Low Street", "locality": "Felpersham", "country": "GB"}},
+    104: {'phoneNumbers[type eq "home"]': "01632 960999", 'phoneNumbers[type eq "mobile"]': "07700 900999"},
+    105: {'emails[type eq "home"]': "newer-105@example.org"},
+    106: {'emails[type eq "work"]': "newer-106@example.org", "schoolIdentifier": "N00106"},
+    107: {"dateOfBirth": "2012-06-18", "gender": "Male"},
+    108: {"freeSchoolMeals": False},
+    109: {"senInformation": [{"value": "E", "display": "Education, health and care plan", "startDate": "2026-09-02"}]},
+    # cleared: a part, one of two types, everything that may be
+    110: {'phoneNumbers[type eq "home"]': None, 'emails[type eq "work"]': None},
+    111: {'addresses[type eq "home"]': None},
+    112: {
+        'addresses[type eq "home"]': None,
+        'phoneNumbers[type eq "home"]': None,
+        'phoneNumbers[type eq "mobile"]': None,
+        'emails[type eq "work"]': None,
+        "senInformation": [],
+    },
+}
+CHANGED: Roll = {
+    **{number: {**values, **CHANGES.get(number, {})} for number, values in ENROLLED.items() if number not in LEAVERS},
+    115: student(115),
+}
+RETURNED: Roll = {
+    **CHANGED,
+    113: ENROLLED[113],
+    114: {**ENROLLED[114], "name.familyName": "Newer", 'phoneNumbers[type eq "mobile"]': None},
+}
+
+STAFF = ("Head", "Caretaker")
+
+
+@dataclass
+class Nights:
+    """A school, its SIMS and its directory, night by night.
+
+    :param proxy: counts what is sent to the directory.
+    """
+
+    server: Server
+    scim: Running
+    proxy: Proxy
+    sims: Database
+    school: SchoolWithoutAirflow
+
+    def night(self, roll: Roll) -> dict[str, int]:
+        """A night with this roll.
+
+        :returns: the counts of its report that are not zero.
+        """
+        for document in DOCUMENTS:
+            self.sims.delete(document)
+        for person_id, values in roll.items():
+            put(self.sims, person_id, values)
+        self.proxy.seen.clear()
+        night = self.school.night(FIRST + timedelta(days=self.school.nights))
+        assert night.fault is None
+        assert night.reported
+        return {name: number for name, number in night.reported.report.counts.items() if number}
+
+    @property
+    def writes(self) -> list[tuple[str, str, bytes]]:
+        """What was sent to be written in the last night."""
+        return [(each.method, each.path, each.body) for each in self.proxy.seen if each.method != "GET"]
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """All accounts as the server itself shows them."""
+        answer = requests.get(f"{self.scim.url}/Users", params={"count": 100}, headers=self._login, timeout=10)
+        resources: list[dict[str, Any]] = answer.json()["Resources"]
+        return resources
+
+    def add_staff(self) -> list[dict[str, Any]]:
+        """Accounts that the sync has nothing to do with, as they are then."""
+        for name in STAFF:
+            account = {
+                "schemas": [CORE_USER],
+                "userName": name.lower(),
+                "name": {"givenName": name, "familyName": "Staff", "formatted": f"{name} Staff"},
+                "emails": [{"value": f"{name.lower()}@example.org", "type": "work", "primary": True}],
+                "active": True,
+                **self.server.staff,
+            }
+            answer = requests.post(f"{self.scim.url}/Users", json=account, headers=self._login, timeout=10)
+            assert answer.status_code == requests.codes.created, answer.text
+        return self.staff()
+
+    def staff(self) -> list[dict[str, Any]]:
+        return [each for each in self.accounts() if each["userName"] in map(str.lower, STAFF)]
+
+    def students(self) -> dict[int, dict[str, Any]]:
+        """The other accounts, by Person ID."""
+        others = [each for each in self.accounts() if each["userName"] not in map(str.lower, STAFF)]
+        accounts = {int(value_at(each, self.server.key)): each for each in others}
+        assert len(accounts) == len(others), "one account for a person"
+        return accounts
+
+    def check(self, held: Roll, inactive: tuple[int, ...] = ()) -> None:
+        """That accounts are those of the students, and hold what SIMS holds."""
+        accounts = self.students()
+        assert accounts.keys() == held.keys()
+        assert {number for number, each in accounts.items() if each.get("active") is False} == set(inactive)
+        for name in sorted(self.server.keeps):
+            found = {number: value_at(each, self.server.path(name)) for number, each in accounts.items()}
+            assert found == {number: values[name] or None for number, values in held.items()}, name
+
+    @property
+    def _login(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.scim.token}", "Content-Type": "application/scim+json"}
+
+
+def put(sims: Database, person_id: int, values: Values) -> None:
+    """Put a student into SIMS, so that these values are taken."""
+    address = values['addresses[type eq "home"]'] or {}
+    sims.put_student(
+        person_id,
+        forename=values["name.givenName"],
+        surname=values["name.familyName"],
+        admission_number=values["schoolIdentifier"],
+        date_of_birth=date.fromisoformat(values["dateOfBirth"]),
+        gender=values["gender"],
+        email=values['emails[type eq "home"]'],
+        telephone=values['phoneNumbers[type eq "home"]'],
+        mobile=values['phoneNumbers[type eq "mobile"]'],
+        address=address and {
+            "street": address["streetAddress"],
+            "town": address["locality"],
+            "county": address.get("region"),
+            "postcode": address.get("postalCode"),
+            "country": "England",
+        },
+    )  # fmt: skip
+    if values['emails[type eq "work"]']:
+        sims.put_email(person_id, values['emails[type eq "work"]'], "W")
+    if values["freeSchoolMeals"]:
+        sims.put_free_meal(person_id, FIRST)
+    for each in values["senInformation"]:
+        start = date.fromisoformat(each["startDate"])
+        sims.put_sen_provision(person_id, each["value"], each["display"], start_date=start)
+
+
+def value_at(account: Values, path: str) -> Any:
+    """The value at a SCIM path, none where there is none."""
+    if typed := re.fullmatch(r'(\w+)\[type eq "(\w+)"\]', path):
+        entries = [each for each in account.get(typed[1]) or () if each.get("type") == typed[2]]
+        assert len(entries) <= 1, path
+        entry = {name: part for name, part in (entries or [{}])[0].items() if name not in ("type", "primary")}
+        return (entry if typed[1] == "addresses" else entry.get("value")) or None
+    urn, _, path = path.rpartition(":")
+    value: Any = account.get(urn) if urn else account
+    for part in path.split("."):
+        value = (value or {}).get(part)
+    return value or None
+
+
+@pytest.fixture(params=[pytest.param(each, id=each.name) for each in SERVERS])
+def server(request: pytest.FixtureRequest) -> Server:
+    server: Server = request.param
+    if server.fails:
+        request.applymarker(pytest.mark.xfail(strict=True, reason=server.fails))
+    return server
+
+
+def test_six_nights(server: Server, tmp_path: Path) -> None:
+    sims = Database(tmp_path / "sims.sqlite")
+    sims.put_school()
+    with (
+        sims_server.running(sims, username="sync", password="secret") as broker,
+        running(server, tmp_path) as scim,
+        proxy_to(scim.url) as proxy,
+    ):
+        source = Sims(lambda: SimsClient(broker.url, "sync", "secret"), GREEN_ABBEY.la, GREEN_ABBEY.estab)
+        entry = GREEN_ABBEY.model_dump() | ({"directory": server.directory} if server.directory else {})
+        school = SchoolWithoutAirflow(
+            open_store(tmp_path / "store"), source, proxy.url, scim.token, School.model_validate(entry)
+        )
+        six_nights(Nights(server, scim, proxy, sims, school))
+
+
+def six_nights(nights: Nights) -> None:
+    """The first, one with changes of everything and leavers, one with returners, and after each one without changes."""
+    staff = nights.add_staff()
+
+    counts = nights.night(ENROLLED)
+    assert counts == {"extracted": 14, "created": 14}
+    nights.check(ENROLLED)
+    unchanged(nights, ENROLLED)
+
+    counts = nights.night(CHANGED)
+    assert counts | {"updated": 0, "unchanged": 0} == {
+        "extracted": 13, "created": 1, "updated": 0, "unchanged": 0, "disabled": 2,
+    }  # fmt: skip
+    after = {**ENROLLED, **CHANGED}
+    nights.check(after, inactive=LEAVERS)
+    unchanged(nights, CHANGED)
+
+    counts = nights.night(RETURNED)
+    assert counts == {"extracted": 15, "updated": 2, "enabled": 2, "unchanged": 13}
+    nights.check(RETURNED)
+    unchanged(nights, RETURNED)
+
+    assert nights.staff() == staff
+
+
+def unchanged(nights: Nights, roll: Roll) -> None:
+    """A night without changes makes zero writes."""
+    counts = nights.night(roll)
+    assert nights.writes == []
+    assert counts == {"extracted": len(roll), "unchanged": len(roll)}
