@@ -140,7 +140,8 @@ format: $(DEV_PINS) ## lay out the code, and correct what can be corrected safel
 	@$(BIN)/ruff format $(PYTHON_FILES)
 
 # A pin for every Python from 3.11 on and every platform. uv's configuration and find-links of this machine stay out.
-PINS := requirements-installer requirements requirements-server requirements-dev
+PINS := requirements-installer requirements requirements-server requirements-dev \
+	$(patsubst %.in,%,$(wildcard tests/servers/*/requirements.in))
 COMPILE := env -u UV_FIND_LINKS uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	--constraint requirements-constraints.in --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
 
@@ -156,7 +157,7 @@ requirements: $(DEV_PINS) ## compile requirements*.in again; pins stay where the
 requirements-check: $(DEV_PINS) ## that requirements*.txt are what requirements*.in compile to
 	@echo "Checking that the pins are what requirements*.in compile to (uv)"
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
-	cp requirements*.in requirements*.txt "$$fresh"; \
+	tar -cf - requirements-constraints.in $(PINS:=.in) $(PINS:=.txt) | tar -xf - -C "$$fresh"; \
 	for name in $(PINS); do \
 		(cd "$$fresh" && PATH="$(CURDIR)/$(BIN):$$PATH" $(COMPILE) $$name.in -o $$name.txt); \
 		diff <(sed -e '/^ *--hash=/d' -e 's/ *\\$$//' $$name.txt) <(sed -e '/^ *--hash=/d' -e 's/ *\\$$//' "$$fresh/$$name.txt") \

@@ -18,10 +18,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from sims_sync.directory.editing import USER_SCHEMA as CORE_USER
 from sims_sync.model.attributes import ATTRIBUTES, EXTENSION
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = Path(sys.prefix) / "servers"
+
+SIX_NIGHTS, ROLES, NO_MARKER = "six nights", "several roles", "no marker"
+"""What is promised of them: the tests are asked for by these names in ``Server.fails``."""
 
 BY_NAME = {attribute.name: attribute for attribute in ATTRIBUTES}
 ALL = frozenset(BY_NAME)
@@ -36,29 +40,37 @@ class Server:
     :param folder: of its program and its pins.
     :param arguments: of its program.
     :param directory: what the school says of it in ``schools.yaml``, under the key ``directory``.
+    :param marks: whether its accounts can hold what tells students from staff.
     :param keeps: the names of the attributes that its accounts keep as they are written.
+    :param rewrites: whether it keeps others in another form, which the sync sees in the night after it wrote them.
     :param staff: what the accounts of staff have there beside names and email.
-    :param fails: why the nights do not go well there yet; empty where they do.
+    :param fails: why a promise does not hold there yet.
     """
 
     name: str
     folder: str
     arguments: tuple[str, ...] = ()
     directory: Mapping[str, Any] = field(default_factory=dict)
+    marks: bool = True
     keeps: frozenset[str] = CORE
+    rewrites: bool = False
     staff: Mapping[str, Any] = field(default_factory=lambda: {"roles": [{"value": "staff"}]})
-    fails: str = ""
+    fails: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """The path of the key of a person."""
         return str(self.directory.get("key", "externalId"))
 
+    @property
+    def roles(self) -> bool:
+        """Whether students are told by a role, beside which an account can have others."""
+        return self.marks and "students" not in self.directory
+
     def path(self, name: str) -> str:
         """Where the value of an attribute stands in its accounts."""
-        attribute = BY_NAME[name]
-        standard = f"{self.directory.get('extension', EXTENSION)}:{name}" if attribute.extension else name
-        return str(self.directory.get("attributes", {}).get(attribute.column, standard))
+        urn = self.directory.get("extension", EXTENSION)
+        return f"{urn}:{name}" if BY_NAME[name].extension else name
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,8 @@ class Running:
 
 STUDENT_SCHEMA = str(files("sims_sync.directory").joinpath("student-extension.schema.json"))
 SCIMMYS_STUDENT = "urn:ietf:params:scim:schemas:extension:student:1.0:User"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+NAMES = frozenset({"userName", "name.givenName", "name.familyName"})
 
 SERVERS: Sequence[Server] = (
     Server("SCIMMY", "scimmy"),
@@ -80,7 +94,47 @@ SERVERS: Sequence[Server] = (
         (STUDENT_SCHEMA, SCIMMYS_STUDENT),
         directory={"extension": SCIMMYS_STUDENT},
         keeps=ALL,
-        fails="The URN of the extension cannot be configured.",
+        fails=dict.fromkeys((SIX_NIGHTS, ROLES), "The URN of the extension cannot be configured."),
+    ),
+    Server(
+        "better-auth",
+        "better-auth",
+        fails=dict.fromkeys((SIX_NIGHTS, ROLES), "No email and no role can be removed by a path with a filter (400)."),
+    ),
+    # Its PATCH answers 200, but removes nothing by a path with a filter, and replaces a list instead of adding to it.
+    Server(
+        "Polis",
+        "polis",
+        directory={"without": ["patch"]},
+        fails=dict.fromkeys((SIX_NIGHTS, ROLES), "A directory without discovery is refused; `directory` is no key."),
+    ),
+    Server(
+        "django-scim2",
+        "django-scim2",
+        marks=False,
+        fails={NO_MARKER: "Nobody looks whether a created account has the marker."},
+    ),
+    Server(
+        "django-scim2 with types of users",
+        "django-scim2",
+        ("school.adapters.UserWithType",),
+        directory={"students": "userType:student"},
+        keeps=NAMES,
+        rewrites=True,
+        staff={"userType": "staff"},
+        fails={SIX_NIGHTS: "The marker cannot be configured; PATCH that answers 501 is not followed by PUT."},
+    ),
+    Server(
+        "canaille",
+        "canaille",
+        directory={
+            "key": f"{ENTERPRISE}:employeeNumber",
+            "students": f"{ENTERPRISE}:department=student",
+            "on_create": {"name.formatted": "{given_name} {family_name}"},
+        },
+        keeps=NAMES,
+        staff={"schemas": [CORE_USER, ENTERPRISE], ENTERPRISE: {"department": "staff"}},
+        fails={SIX_NIGHTS: "Key and marker cannot be configured; a `count` that is refused is not left out."},
     ),
 )
 
