@@ -94,6 +94,7 @@ test-compose: $(DEV_PINS) ## docker-compose.yaml for real: nights on workers, an
 
 # An environment for each SCIM server that nobody here wrote, made once, and anew when its pins change.
 SERVERS := $(VENV)/servers
+NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --loglevel=error
 SERVERS_OF_NODE := $(patsubst tests/servers/%/package-lock.json,$(SERVERS)/%/.made,$(wildcard tests/servers/*/package-lock.json))
 SERVERS_OF_PYTHON := $(patsubst tests/servers/%/requirements.txt,$(SERVERS)/%/.made,$(wildcard tests/servers/*/requirements.txt))
 
@@ -102,11 +103,11 @@ test-servers: $(DEV_PINS) $(SERVERS_OF_NODE) $(SERVERS_OF_PYTHON) ## nights on S
 	@$(BIN)/python -m pytest $(AS_TOLD) -m servers tests/servers $(ARGS)
 
 $(SERVERS_OF_NODE): $(SERVERS)/%/.made: tests/servers/%/package-lock.json tests/servers/%/package.json | $(DEV_PINS)
-	@node --eval 'process.exit(Number(parseInt(process.versions.node) < 20))' 2> /dev/null && npm --version > /dev/null 2>&1 \
-		|| { echo "make test-servers needs Node 20 or newer, and npm (Debian: apt-get install nodejs npm), for the server $*"; exit 1; }
+	@node --eval 'process.exit(Number(parseInt(process.versions.node) < 18))' 2> /dev/null && npm --version > /dev/null 2>&1 \
+		|| { echo "make test-servers needs Node 18 or newer, and npm (Debian: apt-get install nodejs npm), for the server $*"; exit 1; }
 	@echo "Installing the server $* (npm)"
 	@rm -rf $(@D); mkdir -p $(@D); cp $^ $(@D)
-	@$(call quietly,npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null)
+	@$(call quietly,npm ci --prefix $(@D) $(NPM_OPTIONS) > /dev/null)
 	@touch $@
 
 $(SERVERS_OF_PYTHON): $(SERVERS)/%/.made: tests/servers/%/requirements.txt | $(DEV_PINS)
@@ -150,6 +151,11 @@ requirements: $(DEV_PINS) ## compile requirements*.in again; pins stay where the
 	@for name in $(PINS); do \
 		echo "Compiling $$name.txt"; \
 		PATH="$(BIN):$$PATH" $(COMPILE) --generate-hashes $(if $(filter-out 0,$(UPGRADE)),--upgrade) $$name.in -o $$name.txt; \
+	done
+	@command -v npm > /dev/null || { echo "There is no npm here: the pins of servers for Node stay as they are"; exit 0; }; \
+	for folder in $(dir $(wildcard tests/servers/*/package.json)); do \
+		echo "Compiling $${folder}package-lock.json"; \
+		npm install --prefix $$folder --package-lock-only --omit-lockfile-registry-resolved $(NPM_OPTIONS) > /dev/null; \
 	done
 
 # New files of a release that is pinned already are no difference, so the hashes are left out.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import json
 import re
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parents[2]
 NAMES = ("requirements", "requirements-server", "requirements-dev")
-ALL = (*NAMES, "requirements-installer")
+SERVERS = PROJECT / "tests" / "servers"  # each in an environment of its own
+OF_SERVERS = sorted(path.relative_to(PROJECT).with_suffix("").as_posix() for path in SERVERS.glob("*/requirements.in"))
+ALL = (*NAMES, "requirements-installer", *OF_SERVERS)
 OWN = {"sims_sync", "sandbox", "tests"}
 
 
@@ -48,6 +51,17 @@ def test_every_pin_is_exact_and_has_hashes(name: str) -> None:
         assert "--hash=sha256:" in below, pin
 
 
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in SERVERS.glob("*/package.json")), ids=lambda path: path.name
+)
+def test_every_pin_of_a_server_for_node_is_exact_and_has_its_hash(folder: Path) -> None:
+    asked = json.loads((folder / "package.json").read_text())["dependencies"]
+    root, *pins = json.loads((folder / "package-lock.json").read_text())["packages"].values()
+    assert root["dependencies"] == asked, "make requirements"
+    assert all(version[0].isdecimal() for version in asked.values())
+    assert all(pin["integrity"].startswith("sha512-") and "resolved" not in pin for pin in pins)
+
+
 @pytest.mark.parametrize("name", NAMES[1:])
 def test_server_and_tools_have_the_very_pins_of_the_run_time(name: str) -> None:
     run_time, more = ({f"{pin.name}{pin.specifier}" for pin, _ in _pins(each)} for each in ("requirements", name))
@@ -66,6 +80,8 @@ def test_what_is_imported_is_asked_for(folders: tuple[str, ...], names: tuple[st
         files = list((PROJECT / folder).rglob("*.py"))
         own = OWN | {file.stem for file in files}  # tests import their neighbours by name
         for file in files:
+            if SERVERS in file.parents[1:]:
+                continue  # it imports from the environment of its server
             for module in _imported(file) - own - sys.stdlib_module_names:
                 provided_by = {canonicalize_name(name) for name in distributions.get(module, [])}
                 assert provided_by & asked, f"{file.relative_to(PROJECT)} imports {module} of {provided_by}"

@@ -1,5 +1,5 @@
 // better-auth with its SCIM plugin and its own adapter for memory: one connection with one token.
-import { randomUUID } from "node:crypto";
+import { randomUUID, webcrypto } from "node:crypto";
 import { createServer } from "node:http";
 import { scim } from "@better-auth/scim";
 import { betterAuth } from "better-auth";
@@ -7,6 +7,7 @@ import { memoryAdapter } from "better-auth/adapters/memory";
 import { getAuthTables } from "better-auth/db";
 import { toNodeHandler } from "better-auth/node";
 
+globalThis.crypto ??= webcrypto; // Node 18 has it in its module alone
 const token = randomUUID();
 const plugins = [scim({ connections: [{ id: "sync", credentials: [{ type: "bearer", id: "token", token }] }] })];
 const tables = Object.fromEntries(Object.keys(getAuthTables({ plugins })).map((table) => [table, []]));
