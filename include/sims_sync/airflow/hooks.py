@@ -69,7 +69,6 @@ class DirectoryHook(BaseHook):
         """Read what the directory offers (RFC 7644 section 4), and list one account. Nothing is written."""
         from sims_sync.directory.description import describe, probe
         from sims_sync.directory.discovery import discover
-        from sims_sync.directory.mapping import AccountMapping
 
         try:
             endpoint = directory_endpoint(self.scim_conn_id, called=_CALLED, patient=False)
@@ -77,8 +76,7 @@ class DirectoryHook(BaseHook):
             listed = probe(endpoint)
         except Exception as error:
             return False, _told(error)
-        described = describe(offers, AccountMapping(extension=offers.knows_extension))
-        return True, "\n".join([*described, listed])
+        return True, "\n".join([*describe(offers, offers.mapping()), listed])
 
 
 def _told(error: Exception) -> str:

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from sims_sync.directory.editing import USER_SCHEMA
 from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.json_answers import number
-from sims_sync.directory.mapping import ACTIVE, DISABLED_BY_SYNC, ROLES
+from sims_sync.directory.mapping import ACTIVE, DISABLED_BY_SYNC, ROLES, AccountMapping
 from sims_sync.directory.places import ENTRIES, Names, Typed, place_of
 from sims_sync.directory.session import Endpoint, listed, send
 from sims_sync.model.attributes import ATTRIBUTES, EXTENSION, Attribute
 from sims_sync.model.errors import PermanentFault, TransientFault, UnexpectedAnswer
+from sims_sync.model.person import NUMBER, KeyForm
 
 SYNC_REPORT = "urn:sims-sync:scim:schemas:core:1.0:SyncReport"
 
@@ -69,6 +70,20 @@ class Capabilities(BaseModel):
     once: tuple[str, ...] = ()
     on_request: bool = False
     max_results: int | None = None
+
+    def mapping(self, attributes: Sequence[Attribute] = ATTRIBUTES, key: KeyForm = NUMBER) -> AccountMapping:
+        """Where a person's values stand in the accounts of a directory that offers this.
+
+        :param attributes: those that the sync writes.
+        :param key: the form of a person's key.
+        """
+        return AccountMapping(
+            tuple(attributes),
+            key,
+            extension=self.knows_extension,
+            lacking=frozenset(self.lacking),
+            once=frozenset(self.once),
+        )
 
 
 WITHOUT_DISCOVERY = Capabilities(

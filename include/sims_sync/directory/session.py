@@ -351,3 +351,5 @@ def _no_scim(response: requests.Response, connection_name: str) -> UnexpectedAns
 
 def kind_of(response: requests.Response) -> str:
     """What came, in words of ours."""
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return _KINDS.get(media_type, "something else")

@@ -48,13 +48,7 @@ class Run:
 
     def mapping(self, capabilities: Capabilities) -> AccountMapping:
         """Where a person's values stand in the accounts of a directory that offers this."""
-        return AccountMapping(
-            self.attributes,
-            self.source.key,
-            extension=capabilities.knows_extension,
-            lacking=frozenset(capabilities.lacking),
-            once=frozenset(capabilities.once),
-        )
+        return capabilities.mapping(self.attributes, self.source.key)
 
     def directory(self, endpoint: Endpoint, capabilities: Capabilities) -> Directory:
         """The client of a directory that offers this."""
