@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from csv_folder import CsvFolder
 from nights_without_airflow import Night
@@ -178,3 +179,74 @@ def test_a_directory_without_discovery_gets_what_the_core_schema_has(
     proxy.seen.clear()
     assert counts(night(school, PERSON, surname="Newname")) == {"extracted": 1, "unchanged": 1}
     assert writes(proxy) == []
+
+
+def put_user(school: SchoolWithoutAirflow, **values: Any) -> None:
+    """An account that the sync did not make."""
+    headers = {"Authorization": "Bearer token", "Content-Type": "application/scim+json"}
+    body = json.dumps({"schemas": [CORE], "active": True, **values})
+    requests.post(f"{school.directory}/Users", body, headers=headers, timeout=10).raise_for_status()
+
+
+def codes(told: Night) -> list[str]:
+    assert told.reported
+    return [error.code for error in told.reported.report.errors]
+
+
+def test_a_user_name_that_is_taken_may_be_a_400_of_the_type_uniqueness(
+    school: SchoolWithoutAirflow, proxy: Proxy
+) -> None:
+    put_user(school, userName="01", externalId="teacher", roles=[{"value": "staff"}])
+
+    def as_400(request: Request, forward: Forward) -> Reply:
+        reply = forward(request)
+        return replace(reply, status=400) if reply.status == 409 else reply
+
+    proxy.meddle = as_400
+    assert codes(night(school, PERSON)) == ["username_in_use"]
+
+
+def test_a_user_name_of_an_account_that_the_directory_hides_is_in_use(
+    school: SchoolWithoutAirflow, proxy: Proxy
+) -> None:
+    put_user(school, userName="02", externalId=LEAVER, active=False, roles=[{"value": "student"}])
+
+    def hides(request: Request, forward: Forward) -> Reply:
+        reply = forward(request)
+        if request.method != "GET" or "/Users?" not in request.path:
+            return reply
+        shown = [each for each in json.loads(reply.body)["Resources"] if each["active"]]
+        start = int(request.path.partition("startIndex=")[2].partition("&")[0])
+        answer = {"totalResults": len(shown), "Resources": shown[start - 1 :]}
+        return replace(reply, body=json.dumps(answer).encode())
+
+    proxy.meddle = hides
+    assert codes(night(school, PERSON, LEAVER)) == ["username_in_use"]
+
+
+def test_a_server_that_compares_weak_tags_as_strong_ones_is_written_to_without_one(
+    school: SchoolWithoutAirflow, proxy: Proxy
+) -> None:
+    night(school, PERSON, LEAVER)
+
+    def never_matches(request: Request, forward: Forward) -> Reply:
+        weak = any(name.lower() == "if-match" and value.startswith("W/") for name, value in request.headers.items())
+        return Reply(412, b'{"status": "412"}', {"Content-Type": "application/scim+json"}) if weak else forward(request)
+
+    proxy.meddle = never_matches
+    assert counts(night(school, PERSON, surname="Newname")) == {"extracted": 1, "updated": 1, "disabled": 1}
+    assert user(school, PERSON)["name"]["familyName"] == "Newname"
+    assert user(school, LEAVER)["active"] is False
+
+
+def test_a_role_that_is_still_there_is_not_counted_as_taken_away(school: SchoolWithoutAirflow, proxy: Proxy) -> None:
+    put_user(school, userName="both", externalId=LEAVER, roles=[{"value": "student"}, {"value": "staff"}])
+
+    def skips_removals(request: Request, forward: Forward) -> Reply:
+        if request.method == "PATCH" and b'"remove"' in request.body:
+            return Reply(204)
+        return forward(request)
+
+    proxy.meddle = skips_removals
+    with pytest.raises(AssertionError, match="with the role of a student: person person-2"):
+        night(school, PERSON)

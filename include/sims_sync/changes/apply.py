@@ -14,7 +14,7 @@ from sims_sync.changes.on_roll import plan_students
 from sims_sync.changes.plan import PlanOptions, rejected
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
 from sims_sync.directory.editing import new_account
-from sims_sync.directory.mapping import AccountMapping, is_active
+from sims_sync.directory.mapping import ROLES, AccountMapping, is_active
 from sims_sync.directory.present import account_table
 from sims_sync.directory.writes import AccountChange, Create, Write, Written
 from sims_sync.model.errors import TransientFault
@@ -154,7 +154,7 @@ def _rounds(
             elif replanned.change is None:
                 yield _result(change, written, result="done")
             else:
-                again[written.key] = replace(replanned.change, kind=change.kind)
+                again[written.key] = _again(change, replanned.change)
         pending = again
         if not pending:
             return
@@ -167,6 +167,24 @@ def _rounds(
             "failed",
             detail="the account keeps changing while it is written",
         )
+
+
+def _of_nobody_listed(told: str) -> Replanned | None:
+    """Who holds a user name that is taken, and by no account that is listed: some directories hide those that are
+    inactive. Where it is an email that is taken, the refusal stands.
+
+    :param told: what the directory said, in words of ours.
+    """
+    is_user_name = "uniqueness" in told and "emails" not in told
+    return Replanned(code="username_in_use") if is_user_name else None
+
+
+def _again(change: Change, replanned: Change) -> Change:
+    """What is written in the next round. Where the version that did not match is still the same, the server compares
+    weak tags as strong ones (RFC 9110 section 13.1.1): none is sent then, and the account is compared right before.
+    """
+    version = None if replanned.version == change.version else replanned.version
+    return replace(replanned, kind=change.kind, version=version)
 
 
 def replan_student(should: pd.DataFrame, options: PlanOptions) -> Replan:
@@ -209,25 +227,29 @@ def replan_leaver(roll: pd.DataFrame, roll_emails: pd.DataFrame, options: PlanOp
 
 
 def read_back(directory: WritableDirectory, results: Sequence[Result]) -> list[Result]:
-    """The results as they stand after a look at each account that was disabled: one that the directory left active,
-    though it answered success, has failed (SPEC section 6).
+    """The results as they stand after a look at each account that was disabled, or lost the role: one that the
+    directory left as it was, though it answered success, has failed (SPEC section 6).
 
     :raises SyncError: the directory cannot be read.
     """
     return [
-        replace(result, result="failed", detail=LEFT_ACTIVE) if _was_left_active(directory, result) else result
+        replace(result, result="failed", detail=LEFT_AS_IT_WAS) if _was_left(directory, result) else result
         for result in results
     ]
 
 
-LEFT_ACTIVE = "the directory answered success, and left the account active"
+LEFT_AS_IT_WAS = "the directory answered success, and left the account active, or its role"
 
 
-def _was_left_active(directory: WritableDirectory, result: Result) -> bool:
-    if result.kind != "disable" or result.result != "done" or result.account_id is None:
+def _was_left(directory: WritableDirectory, result: Result) -> bool:
+    if result.result != "done" or result.account_id is None:
         return False
     account = directory.read(result.account_id)
-    return account is not None and is_active(account)
+    if account is None:
+        return False
+    if result.kind == "unlink_role":
+        return bool(directory.mapping.places[ROLES].get(account))
+    return result.kind == "disable" and is_active(account)
 
 
 def _write(key: str, change: Change, mapping: AccountMapping) -> Write:
@@ -244,7 +266,7 @@ def _look_again(directory: WritableDirectory, change: Change, written: Written, 
     if written.status == "conflict" and change.kind == "create":
         holder = directory.find_by_user_name(str(change.values["userName"]))
         if holder is None:
-            return None
+            return _of_nobody_listed(written.detail or "")
         if directory.mapping.person_id(holder) != change.person_id:
             return Replanned(code="username_in_use")
         return replan(change, holder)

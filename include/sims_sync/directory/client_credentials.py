@@ -20,7 +20,8 @@ from requests.adapters import BaseAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from sims_sync.directory.json_answers import NoJson, number, read_json
-from sims_sync.directory.session import REFUSED_LOGIN, Server, kind_of, receive
+from sims_sync.directory.scim_answers import kind_of
+from sims_sync.directory.session import REFUSED_LOGIN, Server, receive
 from sims_sync.model.errors import CredentialsRefused, SyncError, TransientFault, UnexpectedAnswer
 
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}

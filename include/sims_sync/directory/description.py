@@ -8,7 +8,8 @@ from sims_sync.directory.discovery import Capabilities
 from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.json_answers import number
 from sims_sync.directory.mapping import AccountMapping
-from sims_sync.directory.session import Endpoint, document, send
+from sims_sync.directory.scim_answers import document
+from sims_sync.directory.session import Endpoint, send
 from sims_sync.model.errors import PermissionMissing, TransientFault, UnexpectedAnswer
 
 

@@ -13,7 +13,8 @@ from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.json_answers import number
 from sims_sync.directory.mapping import ACTIVE, DISABLED_BY_SYNC, ROLES, AccountMapping
 from sims_sync.directory.places import ENTRIES, Names, Typed, place_of
-from sims_sync.directory.session import Endpoint, listed, send
+from sims_sync.directory.scim_answers import listed
+from sims_sync.directory.session import Endpoint, send
 from sims_sync.model.attributes import ATTRIBUTES, EXTENSION, Attribute
 from sims_sync.model.errors import PermanentFault, TransientFault, UnexpectedAnswer
 from sims_sync.model.person import NUMBER, KeyForm

@@ -18,7 +18,8 @@ from sims_sync.directory.listing import QueryRefused, TooManyAccounts, everybody
 from sims_sync.directory.looking_up import LookUp
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.places import ENTRIES, Names
-from sims_sync.directory.session import REFUSED_LOGIN, Endpoint, check_login, document, send
+from sims_sync.directory.scim_answers import document
+from sims_sync.directory.session import REFUSED_LOGIN, Endpoint, check_login, send
 from sims_sync.directory.writes import Create, Write, Written, failed, outcome, request_for
 from sims_sync.model.errors import PermissionMissing, TransientFault, UnexpectedAnswer
 

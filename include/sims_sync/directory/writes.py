@@ -73,6 +73,8 @@ class Written:
 
 _STATUSES_OF_A_CREATE: dict[int, Status] = {409: "conflict"}
 _STATUSES_OF_A_CHANGE: dict[int, Status] = {409: "conflict", 412: "stale"}
+_TAKEN = "uniqueness"
+"""The ``scimType`` of a value that another account has; some servers give it the status 400."""
 
 
 def request_for(
@@ -108,7 +110,8 @@ def outcome(request: Request, status: int, answer: dict[str, Any], location: str
     if status == requests.codes.too_many_requests or status >= 500 or status == 0:
         return Written(request.key, "failed", request.account_id, said.told, said.prose)
     statuses = _STATUSES_OF_A_CREATE if request.account_id is None else _STATUSES_OF_A_CHANGE
-    return Written(request.key, statuses.get(status, "refused"), request.account_id, said.told, said.prose)
+    refused: Status = "conflict" if answer.get("scimType") == _TAKEN else "refused"
+    return Written(request.key, statuses.get(status, refused), request.account_id, said.told, said.prose)
 
 
 def failed(write: Write | Request, fault: TransientFault) -> Written:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from sims_sync.changes.apply import (
-    LEFT_ACTIVE,
+    LEFT_AS_IT_WAS,
     Replan,
     Result,
     apply_changes,
@@ -175,12 +175,13 @@ def _read_back(directory: Directory, results: list[Result]) -> tuple[list[Result
         results = read_back(directory, results)
     except SyncError as fault:
         return results, fault
-    active = [result.person_id for result in results if result.detail == LEFT_ACTIVE]
+    active = [result.person_id for result in results if result.detail == LEFT_AS_IT_WAS]
     if not active:
         return results, None
     return results, UnexpectedAnswer(
-        f"The directory answered success, but left {len(active)} account(s) active: {_people(active)}.",
-        advice="Ask the directory's support why `active: false` has no effect.",
+        f"The directory answered success, but left {len(active)} account(s) active, or with the role of a student: "
+        f"{_people(active)}.",
+        advice="Ask the directory's support why `active: false`, or the removal of a role, has no effect.",
     )
 
 
@@ -277,7 +278,7 @@ def _write_down_done(
 
     Whether a write that failed got through is not known: it counts, unless the account was seen to be active.
     """
-    written = [each for each in results if each.result != "rejected" and each.detail != LEFT_ACTIVE]
+    written = [each for each in results if each.result != "rejected" and each.detail != LEFT_AS_IT_WAS]
     _write_down(run, approval, earlier | {str(result.account_id) for result in written})
 
 
