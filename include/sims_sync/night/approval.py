@@ -69,7 +69,7 @@ def question(run: Run, plan: StageOutput[PlanFacts], lapses_at: datetime) -> str
         "| accounts | |",
         "|---|---:|",
         *(f"| {words} | {plan.told[kind]:,} |" for kind, words in _KINDS.items()),
-        f"| unchanged, or changed in protected values alone | {plan.told['unchanged']:,} |",
+        f"| unchanged | {plan.told['unchanged']:,} |",
         f"| records rejected | {sum(plan.facts.rejected.values()):,} |",
         "",
         f"**Approve** only if these numbers are what the school expects; **Reject** writes nothing and fails the run. "
