@@ -60,10 +60,12 @@ def test_records_refused_with_the_same_answer_at_the_last_applied_run_count_for_
 
 
 def test_two_or_more_new_creates_all_refused_with_one_answer_fail_the_task_at_its_end() -> None:
+    """Whichever attributes it names, and whatever is said of others."""
     counted = RefusalsAsSuch()
-    counted.count(refused(1))
+    counted.count(refused(1, told="status 400, emails"))
+    counted.count(refused(9, "update", told="status 400, mutability"))
     counted.check_end()
-    counted.count(refused(2))
+    counted.count(refused(2, told="status 400, phoneNumbers"))
     counted.check()
     with pytest.raises(PermanentFault, match="status 400"):
         counted.check_end()

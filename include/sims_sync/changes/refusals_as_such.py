@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from sims_sync.changes.change import Kind
+from sims_sync.directory.refusals import answer_of
 from sims_sync.model.errors import PermanentFault
 
 _FIRST = 10
@@ -40,24 +41,24 @@ class Outcome(Protocol):
 class RefusalsAsSuch:
     """Counts the records that a directory refuses, and stops when it is not the records.
 
-    :param before: what the directory said of the records that it refused in the last applied run, by Person ID: one
-        that is refused with the same answer again counts for nothing.
+    :param before: the answer (status and ``scimType``) to the records that it refused in the last applied run, by
+        Person ID: one that is refused with the same answer again counts for nothing.
     """
 
     before: Mapping[str, str] = field(default_factory=dict)
     _tried: Counter[Kind] = field(default_factory=Counter)
     _refused: Counter[Kind] = field(default_factory=Counter)
-    _answers: Counter[str] = field(default_factory=Counter)
+    _answers: defaultdict[Kind, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def count(self, result: Outcome) -> None:
         """Count what became of a write."""
-        refused = result.code == "rejected_by_directory"
-        if refused and result.person_id is not None and self.before.get(result.person_id) == result.detail:
+        refused, answer = result.code == "rejected_by_directory", answer_of(result.detail or "")
+        if refused and result.person_id is not None and self.before.get(result.person_id) == answer:
             return
         self._tried[result.kind] += 1
         if refused:
             self._refused[result.kind] += 1
-            self._answers[str(result.detail)] += 1
+            self._answers[result.kind][answer] += 1
 
     @property
     def newly_refused(self) -> int:
@@ -81,11 +82,11 @@ class RefusalsAsSuch:
         """
         self.check()
         tried = self._tried["create"]
-        if 2 <= tried == self._refused["create"] and len(self._answers) == 1:
+        if 2 <= tried == self._refused["create"] and len(self._answers["create"]) == 1:
             raise self._fault("create")
 
     def _fault(self, kind: Kind) -> PermanentFault:
-        ((answer, _),) = self._answers.most_common(1)
+        ((answer, _),) = self._answers[kind].most_common(1)
         return PermanentFault(
             f"The directory refused {self._refused[kind]} of {self._tried[kind]} accounts that were {_WORDS[kind]}, "
             f"most often so: {answer}. It is not the records.",

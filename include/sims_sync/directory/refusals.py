@@ -61,6 +61,16 @@ def refusal(status: int, answer: Any, mapping: AccountMapping) -> Refusal:
     return Refusal(", ".join(words), kept)
 
 
+def answer_of(told: str) -> str:
+    """Status and ``scimType`` of what was told of a refusal, without the names of attributes: what makes two refusals
+    the same answer.
+
+    :param told: as in :class:`Refusal`.
+    """
+    status, *others = told.split(", ")
+    return ", ".join([status, *(each for each in others if each in SCIM_TYPES)])
+
+
 def _names(mapping: AccountMapping) -> tuple[str, ...]:
     """The names of SCIM that a directory may call our attributes by: of each the last part of its path."""
     special = special_names(mapping.attributes)

@@ -20,6 +20,7 @@ from sims_sync.changes.change import LEAVER_KINDS, Change
 from sims_sync.changes.guards import allowed
 from sims_sync.changes.plan import Plan
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
+from sims_sync.directory.refusals import answer_of
 from sims_sync.directory.scim_client import Directory
 from sims_sync.model.attributes import only_special
 from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
@@ -217,7 +218,7 @@ def _remember_refused(run: Run, results: list[Result]) -> None:
         if result.person_id is not None:
             kept.pop(result.person_id, None)
             if result.code == "rejected_by_directory":
-                kept[result.person_id] = str(result.detail)
+                kept[result.person_id] = answer_of(result.detail or "")
     run.state.save_refused(kept)
 
 
