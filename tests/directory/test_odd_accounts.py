@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from csv_folder import CsvFolder
 from proxy import Forward, Proxy, Reply, Request, proxy_to
 from sandbox.directory import server
 from schools_without_airflow import SchoolWithoutAirflow
+from sims_sync.directory.editing import USER_SCHEMA
 from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.model.attributes import EXTENSION
@@ -60,7 +62,7 @@ def spoilt_for(spoils: dict[str, Spoil]) -> Callable[[Request, Forward], Reply]:
     """Spoils people's accounts wherever they are read."""
 
     def spoil(account: dict[str, Any]) -> dict[str, Any]:
-        return spoils.get(account["externalId"], lambda same: same)(account)
+        return spoils.get(account.get("externalId", account["userName"]), lambda same: same)(account)
 
     def meddle(request: Request, forward: Forward) -> Reply:
         reply = forward(request)
@@ -69,7 +71,7 @@ def spoilt_for(spoils: dict[str, Spoil]) -> Callable[[Request, Forward], Reply]:
         answer = json.loads(reply.body)
         if "Resources" in answer:
             answer = {**answer, "Resources": [spoil(each) for each in answer["Resources"]]}
-        elif "externalId" in answer:
+        elif "userName" in answer:
             answer = spoil(answer)
         return replace(reply, body=json.dumps(answer).encode())
 
@@ -150,3 +152,22 @@ def test_where_a_name_stands_twice_the_spelling_of_the_rfc_counts() -> None:
 def test_what_is_not_looked_for_stays_as_it_came() -> None:
     account = {"urn:example:Other": {"Value": [None, "x"]}, "photos": [None], "DISPLAYNAME": "R"}
     assert as_rfc(account, STANDARD.names) == account
+
+
+@pytest.mark.parametrize("role", ["student", "staff"])
+def test_an_account_that_nobody_is_linked_to_stops_nobody_either(
+    school: SchoolWithoutAirflow, proxy: Proxy, role: str
+) -> None:
+    night(school, STAYS, LEAVER)
+    strangers = {oddity: f"stranger-{number}" for number, oddity in enumerate(LEFT_ALONE)}
+    headers = {"Authorization": "Bearer token", "Content-Type": "application/scim+json"}
+    for name in strangers.values():
+        body = {"schemas": [USER_SCHEMA], "userName": name, "active": True, "roles": [{"value": role}]}
+        requests.post(f"{proxy.url}/Users", json.dumps(body), headers=headers, timeout=10).raise_for_status()
+    proxy.meddle = spoilt_for(
+        {strangers[oddity]: lambda each, values=values: {**each, **values} for oddity, values in LEFT_ALONE.items()}
+    )
+    counts = night(school, STAYS, NEW)
+    assert (counts["created"], counts["disabled"]) == (1, 1)
+    proxy.meddle = lambda request, forward: forward(request)
+    assert {each["active"] for each in school.users() if each["userName"].startswith("stranger")} == {True}

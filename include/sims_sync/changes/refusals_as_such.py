@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sims_sync.changes.change import Kind
+from sims_sync.changes.change import LEAVER_KINDS, Kind
 from sims_sync.directory.refusals import answer_of
 from sims_sync.model.errors import PermanentFault
 
@@ -90,6 +90,7 @@ class RefusalsAsSuch:
         return PermanentFault(
             f"The directory refused {self._refused[kind]} of {self._tried[kind]} accounts that were {_WORDS[kind]}, "
             f"most often so: {answer}. It is not the records.",
-            advice="No leaver was touched. The page of the run shows what the directory says to those who may edit the "
-            "DAG; correct the directory or the school's settings, then clear the task.",
+            advice="The page of the run shows what the directory says to those who may edit the DAG; correct the "
+            "directory or the school's settings, then clear the task."
+            + (" No leaver was touched." if kind not in LEAVER_KINDS else ""),
         )

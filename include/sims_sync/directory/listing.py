@@ -87,7 +87,7 @@ def _added_up(search: Search, query: dict[str, Any]) -> list[dict[str, Any]]:
             return list(accounts.values())
         log.warning("The directory's list of accounts does not add up: listing again")
     raise TransientFault(
-        "The directory's list of accounts does not add up: it names more or fewer than it says, or moves.",
+        "The directory's list of accounts does not add up: it holds fewer than it says, or moves.",
         advice="Somebody else may be writing to it; if it stays so, ask the directory's support.",
     )
 

@@ -224,9 +224,9 @@ class StudentRole:
         ]
 
 
-def is_student_role(role: dict[str, Any]) -> bool:
-    """Whether a role is ``student``, compared without case (RFC 7643 section 8.7.1)."""
-    return str(role.get("value", "")).casefold() == STUDENT_ROLE
+def is_student_role(role: Any) -> bool:
+    """Whether a role is ``student``, compared without case (RFC 7643 section 8.7.1); what is no role at all is not."""
+    return isinstance(role, dict) and str(role.get("value", "")).casefold() == STUDENT_ROLE
 
 
 def _primary(entry: Account | None) -> Account:
