@@ -28,7 +28,8 @@ from sims_sync.airflow.assets import directory_alias
 from sims_sync.airflow.school_dag import SchoolDag
 from sims_sync.airflow.settings import DEFAULT_ARGS, RUN_TIMEOUT, dag_doc
 from sims_sync.airflow.trigger_form import trigger_form
-from sims_sync.config import ConfigError, School, load_schools
+from sims_sync.config.school_entry import School
+from sims_sync.config.schools_file import ConfigError, load_schools
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ into files that hold the words "airflow" and "dag".)
 
 from __future__ import annotations
 
-from sims_sync.config import ConfigError, load_schools
+from sims_sync.config.schools_file import ConfigError, load_schools
 
 if errors := load_schools()[1]:
     raise ConfigError("\n".join(map(str, errors)))

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from nights_without_airflow import Night, run_night
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.directory.session import Endpoint, scim_adapter
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.night.parameters import RunParameters

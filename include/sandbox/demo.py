@@ -23,7 +23,7 @@ from sandbox.demo_output import Output
 from sandbox.nights import SCHOOLS, demo_school, follow_night
 from sandbox.processes import ProcessEnded, port_is_free, stop_leftovers
 from sandbox.stack import PROJECT, PortInUse, Stack
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 
 FOLDER = PROJECT / ".demo"
 SEED = 1

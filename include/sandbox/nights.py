@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sandbox.airflow_api import AirflowApi
 from sandbox.demo_output import Output
-from sims_sync.config import School, load_schools
+from sims_sync.config.school_entry import School
+from sims_sync.config.schools_file import load_schools
 from sims_sync.store.layout import run_name
 
 SCHOOLS = Path(__file__).parent / "config" / "schools.yaml"

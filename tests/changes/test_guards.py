@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sims_sync.changes.change import Change
 from sims_sync.changes.guards import Measure, allowed, measure, reasons_to_hold, rejected_records
 from sims_sync.changes.plan import Plan
-from sims_sync.config import LIMITS, Limit
+from sims_sync.config.limits import LIMITS, Limit
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.present import account_table
 from sims_sync.model.attributes import EXTENSION

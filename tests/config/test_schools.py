@@ -13,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sims_sync.config import DEFAULT_CONFIG, ConfigError, School, default_retention, load_schools
+from sims_sync.config.school_entry import School
+from sims_sync.config.schools_file import DEFAULT_CONFIG, ConfigError, default_retention, load_schools
 
 GOOD = """
   - id: green-abbey

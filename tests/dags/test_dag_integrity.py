@@ -18,7 +18,7 @@ from airflow.serialization.serialized_objects import DagSerialization, LazyDeser
 from sims_sync.airflow import settings
 from sims_sync.airflow.retries import FaultRetryPolicy
 from sims_sync.airflow.trigger_form import trigger_form
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 
 PROJECT = Path(__file__).parents[2]
 DAGS = PROJECT / "dags"

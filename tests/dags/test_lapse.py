@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from sims_sync.airflow.settings import RUN_TIMEOUT
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.night.approval import lapse
 from sims_sync.night.parameters import RunParameters
 from sims_sync.night.run import Run

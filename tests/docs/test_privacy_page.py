@@ -14,7 +14,7 @@ from csv_folder import CsvFolder
 from nights_without_airflow import run_night
 from sandbox.directory import server
 from schools_without_airflow import SchoolWithoutAirflow
-from sims_sync.config import Kept
+from sims_sync.config.school_entry import Kept
 from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.runs.documents import PlanFacts
 from sims_sync.runs.subject_access import LEASES

@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from sims_sync.config import LIMITS
+from sims_sync.config.limits import LIMITS
 
 PROJECT = Path(__file__).parents[2]
 TEXT = (PROJECT / "docs" / "safety.md").read_text("utf-8")

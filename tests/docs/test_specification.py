@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sims_sync.config import LIMITS, School
+from sims_sync.config.limits import LIMITS
+from sims_sync.config.school_entry import School
 from sims_sync.model.findings import CODES
 from sims_sync.runs.documents import STAGES
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from sandbox.directory.server import Running
 from sandbox.sims.database import Database
 from sandbox.sims.server import Broker
-from sims_sync.config import DEFAULT_CONFIG
+from sims_sync.config.schools_file import DEFAULT_CONFIG
 
 EXTENSION = "urn:sims-sync:scim:schemas:extension:student:1.0:User"
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 9, 14), date(2026, 9, 15), date(2026, 9, 16)

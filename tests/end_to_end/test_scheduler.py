@@ -15,7 +15,7 @@ from sandbox.directory.capabilities import Capabilities
 from sandbox.directory.storage import DatabaseStorage
 from sandbox.sims.database import Database
 from sandbox.stack import Stack
-from sims_sync.config import DEFAULT_CONFIG
+from sims_sync.config.schools_file import DEFAULT_CONFIG
 from sims_sync.runs.documents import STAGES
 from sims_sync.store.layout import run_name
 

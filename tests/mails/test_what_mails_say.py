@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.mails import messages as kinds
 from sims_sync.mails.failure import Failure, in_a_few_words
 from sims_sync.mails.mail import Link, Mail, Table

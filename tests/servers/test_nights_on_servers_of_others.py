@@ -19,7 +19,7 @@ from proxy import Proxy, Request, proxy_to
 from sandbox.sims import server as sims_server
 from sandbox.sims.database import Database
 from schools_without_airflow import GREEN_ABBEY, SchoolWithoutAirflow
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.sources.sims.client import SimsClient
 from sims_sync.sources.sims.sims_source import Sims
 from sims_sync.store.opening import open_store

@@ -13,7 +13,7 @@ from invented_runs import error, write_config, write_held_plan, write_report
 from ui_client import Pages
 
 from object_store import object_store
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.store.local import LocalFolder
 from sims_sync.ui.airflow_runs import AirflowRun, DagState
 from sims_sync.ui.history import History

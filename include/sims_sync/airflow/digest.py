@@ -10,7 +10,8 @@ from airflow.sdk import task
 
 from sims_sync.airflow.configured import configured_store
 from sims_sync.airflow.smtp import all_schools, send_to
-from sims_sync.config import School, load_schools
+from sims_sync.config.school_entry import School
+from sims_sync.config.schools_file import load_schools
 from sims_sync.mails.failure import Failure
 from sims_sync.mails.messages import still_failing
 from sims_sync.store.layout import state_folder

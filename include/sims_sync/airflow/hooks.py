@@ -15,7 +15,8 @@ from airflow.sdk import BaseHook
 
 from sims_sync.airflow.configured import configured_store
 from sims_sync.airflow.connections import address, directory_endpoint, read_connection, sims_client
-from sims_sync.config import ConfigError, School, load_schools
+from sims_sync.config.school_entry import School
+from sims_sync.config.schools_file import ConfigError, load_schools
 from sims_sync.model.errors import SyncError
 
 _CALLED = "that is tested"

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import get_current_context, task
 
 from sims_sync.airflow.configured import configured_store
-from sims_sync.config import ConfigError, Kept, School, default_retention, load_schools
+from sims_sync.config.school_entry import Kept, School
+from sims_sync.config.schools_file import ConfigError, default_retention, load_schools
 from sims_sync.model.errors import PermanentFault, SyncError
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from string import Template
 from typing import Any
 
 from sims_sync.airflow.retries import FaultRetryPolicy
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "sims-sync",

@@ -9,7 +9,7 @@ from email.utils import formatdate, make_msgid, parseaddr
 from typing import Any
 from urllib.parse import quote
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.mails.mail import Link, Mail
 from sims_sync.mails.messages import Places
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from sims_sync.changes.plan import Plan, rejected
-from sims_sync.config import Limit
+from sims_sync.config.limits import Limit
 from sims_sync.model.attributes import ATTRIBUTES, Attribute, special_names
 
 MISMATCHES_ALLOWED = 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.mails.failure import Failure
 from sims_sync.mails.mail import Link, Mail, Table
 from sims_sync.model.findings import CODES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.mails.mail import Mail
 from sims_sync.mails.messages import Places
 

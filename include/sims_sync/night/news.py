@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.mails import messages
 from sims_sync.mails.failure import Failure
 from sims_sync.mails.post import Post

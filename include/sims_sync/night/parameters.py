@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.model.errors import PermanentFault
 from sims_sync.model.person import KeyForm
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.directory.discovery import Capabilities
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.scim_client import Directory

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sims_sync.config import ConfigError, School, load_schools
+from sims_sync.config.school_entry import School
+from sims_sync.config.schools_file import ConfigError, load_schools
 from sims_sync.model.errors import PermanentFault
 
 

@@ -20,7 +20,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from sims_sync.airflow.configured import configured_store
-from sims_sync.config import ConfigError, School, config_path, load_schools
+from sims_sync.config.school_entry import School
+from sims_sync.config.schools_file import ConfigError, config_path, load_schools
 from sims_sync.ui.access import MAY_READ, User, editable, may_edit, readable
 from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run
 from sims_sync.ui.history import History, RunSummary

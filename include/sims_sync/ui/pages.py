@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.ui import PREFIX, words
 
 MISSING = "\N{EN DASH}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.runs.documents import (
     NOTHING_WRITTEN,
     ExtractFacts,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sims_sync.config import LIMITS, MANUAL, School
+from sims_sync.config.fields import MANUAL
+from sims_sync.config.limits import LIMITS
+from sims_sync.config.school_entry import School
 from sims_sync.model.errors import PermanentFault
 from sims_sync.runs.documents import MeasuredLimit, PlanFacts
 from sims_sync.runs.mark import Mark

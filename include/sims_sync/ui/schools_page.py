@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.model.findings import CODES
 from sims_sync.runs.reading import RunReader
 from sims_sync.store.folder import Folder

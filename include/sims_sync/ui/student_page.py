@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sims_sync.config import School
+from sims_sync.config.school_entry import School
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.model.kinds import is_blank
 from sims_sync.model.person import NUMBER, order

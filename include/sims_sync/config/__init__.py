@@ -1,0 +1,1 @@
+"""``schools.yaml``: which schools are synchronised, and how (SPEC section 11)."""

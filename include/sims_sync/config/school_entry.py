@@ -1,0 +1,82 @@
+"""One school of ``schools.yaml``."""
+
+from __future__ import annotations
+
+import hashlib
+import zoneinfo
+from functools import cache
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator
+
+from sims_sync.config.fields import MANUAL, Code, Days, EmailAddress, Schedule, Strict, Text
+from sims_sync.config.limits import Limits
+
+_FIRST_MINUTE, _LAST_MINUTE = 1 * 60, 4 * 60 - 1  # nightly runs start between 01:00 and 04:00
+
+
+@cache
+def _timezones() -> set[str]:
+    """All names of the IANA database; to gather them takes longer than to check a school."""
+    return zoneinfo.available_timezones()
+
+
+class Kept(Strict):
+    """How many days the files of a run, and SIMS's own documents among them, are kept."""
+
+    retention_days: Days = 30
+    raw_retention_days: Days = 7
+
+
+class School(Kept):
+    """One school of ``schools.yaml``; the keys are the interface, SPEC section 11 explains them."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
+    name: Text
+    la: Code
+    estab: Code
+    modules: list[Text]
+    username: Literal["admission_number", "email"]
+    schedule: Schedule | None = None
+    timezone: Text = "Europe/London"
+    alert_emails: list[EmailAddress] = Field(default_factory=list)
+    late_after_minutes: int = Field(default=180, ge=1, le=7 * 24 * 60)
+    genders: list[Text] | None = None
+    disable_unlinked: bool = True
+    ignored_roles: list[Text] = Field(default_factory=lambda: ["user"])
+    limits: Limits = Limits()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if value not in _timezones():
+            raise ValueError("is no time zone of the IANA database, such as Europe/London")
+        return value
+
+    @property
+    def synchronised(self) -> bool:
+        """A school is synchronised when at least one of its platform modules is enabled."""
+        return bool(self.modules)
+
+    @property
+    def dag_id(self) -> str:
+        return f"sims_student_sync__{self.id}"
+
+    @property
+    def sims_connection(self) -> str:
+        return f"sims_{self.id.replace('-', '_')}"
+
+    @property
+    def directory_connection(self) -> str:
+        return f"directory_{self.id.replace('-', '_')}"
+
+    @property
+    def cron(self) -> str | None:
+        """The school's schedule, by default a stable minute of its own between 01:00 and 04:00; none where manual."""
+        if self.schedule == MANUAL:
+            return None
+        if self.schedule is not None:
+            return self.schedule
+        digest = int.from_bytes(hashlib.sha256(self.id.encode()).digest()[:4], "big")
+        hour, minute = divmod(_FIRST_MINUTE + digest % (_LAST_MINUTE - _FIRST_MINUTE + 1), 60)
+        return f"{minute} {hour} * * *"

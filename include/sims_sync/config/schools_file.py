@@ -1,0 +1,139 @@
+"""The file ``schools.yaml``: which schools are synchronised, and how (SPEC section 11).
+
+One bad school must not stop the others, so :func:`load_schools` gives back the schools that are right beside the errors
+of those that are not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from sims_sync.config.school_entry import Kept, School
+
+CONFIG_VARIABLE = "SIMS_SYNC_CONFIG"
+DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "schools.yaml"
+
+
+class ConfigError(Exception):
+    """A school (or the whole file) cannot be used; the message names file, school and key."""
+
+
+def config_path() -> Path:
+    """The file that ``SIMS_SYNC_CONFIG`` names, else ``include/config/schools.yaml``."""
+    return Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
+
+
+def load_schools(path: Path | None = None) -> tuple[dict[str, School], list[ConfigError]]:
+    """Read the schools.
+
+    :param path: the YAML file; default :func:`config_path`.
+    :returns: the right schools by id, in the order of the file, and one error for each wrong one.
+    :raises ConfigError: the file as a whole cannot be read.
+    """
+    path = path or config_path()
+    defaults, entries = _read(path)
+    times = Counter(entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
+    schools: dict[str, School] = {}
+    errors: list[ConfigError] = []
+    for position, entry in enumerate(entries, start=1):
+        try:
+            school = _school(path, position, entry, defaults)
+            if times[school.id] > 1:
+                raise ConfigError(f"{path}: school {school.id}: key `id`: {times[school.id]} schools have this id.")
+        except ConfigError as error:
+            errors.append(error)
+        else:
+            schools[school.id] = school
+    return schools, errors
+
+
+def default_retention(path: Path | None = None) -> Kept:
+    """How long files are kept of a school that does not say otherwise, or that the file does not name any more.
+
+    :param path: the YAML file; default :func:`config_path`.
+    :raises ConfigError: the file as a whole cannot be read, or its `defaults` are wrong.
+    """
+    path = path or config_path()
+    defaults, _ = _read(path)
+    try:
+        return Kept.model_validate({key: defaults[key] for key in Kept.model_fields if key in defaults})
+    except ValidationError as error:
+        raise ConfigError(f"{path}: `defaults`: {_problems(error)}.") from None
+
+
+def _read(path: Path) -> tuple[dict[Any, Any], list[Any]]:
+    """The defaults and the entries of the file; for an entry that YAML cannot make a value of, its error.
+
+    :raises ConfigError: the file as a whole cannot be read.
+    """
+    loader, parts = _composed(path)
+    if unknown := set(parts) - {"defaults", "schools"}:
+        raise ConfigError(f"{path}: the keys are `defaults` and `schools`; found {', '.join(sorted(unknown))}.")
+    defaults = _value(path, loader, parts.get("defaults"))
+    if isinstance(defaults, ConfigError):
+        raise defaults
+    if not isinstance(defaults or {}, dict):
+        raise ConfigError(f"{path}: `defaults` must be a mapping of keys to values.")
+    schools = parts.get("schools")
+    if isinstance(schools, yaml.SequenceNode):
+        return defaults or {}, [_value(path, loader, entry) for entry in schools.value]
+    if _value(path, loader, schools) is not None:
+        raise ConfigError(f"{path}: `schools` must be a list.")
+    return defaults or {}, []
+
+
+def _composed(path: Path) -> tuple[Any, dict[str, yaml.Node]]:
+    """The nodes of the file by their keys, and what makes values of them: each apart, so that one stops no other."""
+    try:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_bytes())
+        top = loader.get_single_node()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{path}: is no YAML: {error}") from error
+    if not isinstance(top, yaml.MappingNode):
+        raise ConfigError(f"{path}: the keys are `defaults` and `schools`; found no mapping.")
+    return loader, {str(key.value): value for key, value in top.value}
+
+
+def _value(path: Path, loader: Any, node: yaml.Node | None) -> Any:
+    """What a node holds, or the error of one that holds no value (``2026-13-45``, an unknown tag)."""
+    try:
+        return None if node is None else loader.construct_document(node)
+    except Exception as error:  # PyYAML lets through what its conversions raise: KeyError, ValueError, and others
+        reason = getattr(error, "problem", None) or f"a value cannot be read ({type(error).__name__})"
+        return ConfigError(f"{path}: the entry in line {node.start_mark.line + 1 if node else 1}: {reason}.")
+
+
+def _school(path: Path, position: int, entry: Any, defaults: dict[Any, Any]) -> School:
+    if isinstance(entry, ConfigError):
+        raise entry
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{path}: school number {position}: must be a mapping of keys to values.")
+    name = entry["id"] if isinstance(entry.get("id"), str) else f"number {position}"
+    try:
+        return School.model_validate(_merged(defaults, entry))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: school {name}: {_problems(error)}.") from None
+
+
+def _merged(defaults: dict[Any, Any], entry: dict[Any, Any]) -> dict[Any, Any]:
+    """What holds for a school: its own values before the defaults, and so with each of its limits."""
+    merged = {**defaults, **entry}
+    limits = [each["limits"] for each in (defaults, entry) if each.get("limits") is not None]
+    merged.pop("limits", None)
+    if all(isinstance(each, dict) for each in limits):
+        limits = [{key: limit for each in limits for key, limit in each.items()}]
+    return {**merged, "limits": limits[-1]} if limits else merged
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(
+        f"key `{'.'.join(map(str, problem['loc']))}`: {problem['msg']}" for problem in error.errors(include_url=False)
+    )
