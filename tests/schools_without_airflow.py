@@ -68,6 +68,10 @@ class SchoolWithoutAirflow:
         found: list[dict[str, Any]] = self._session().get(f"{self.directory}/Users", timeout=10).json()["Resources"]
         return found
 
+    def ask(self, method: str, path: str, body: Any) -> None:
+        """Write to the directory, as another system would."""
+        self._session().request(method, f"{self.directory}{path}", json=body, timeout=10).raise_for_status()
+
     def _session(self) -> requests.Session:
         session = requests.Session()
         session.mount("http://", scim_adapter())

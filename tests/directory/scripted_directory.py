@@ -24,7 +24,6 @@ ETAGS = Capabilities(
     filter=True,
     sort=False,
     etag=True,
-    knows_extension=True,
     genders=None,
     sync_reports="/SyncReports",
 )

@@ -76,7 +76,7 @@ def test_the_extension_is_read_as_the_tables_hold_it() -> None:
         "schoolIdentifier": "004604",
         "senInformation": [{"value": "K", "startDate": "2026-01-01", "other": "x"}, {}],
     }
-    row = table_of(roles=[{"value": "Student"}, {"display": "nothing"}], **{EXTENSION: extension})
+    row = table_of(roles=[{"value": "Student"}, {"display": "nothing"}, {"value": "staff"}], **{EXTENSION: extension})
     assert (row["free_school_meals"], row["disabled_by_sync"], row["is_student"]) == (True, True, True)
-    assert (row["school_identifier"], row["roles"]) == ("004604", ["Student"])
+    assert (row["school_identifier"], row["further_roles"]) == ("004604", ["staff"])
     assert row["sen_information"] == '[{"startDate":"2026-01-01","value":"K"},{}]'

@@ -306,7 +306,6 @@ def test_discovery_reads_all_pages_and_minds_only_what_concerns_it(server: Scrip
         filter=True,
         sort=False,
         etag=False,
-        knows_extension=True,
         genders=("Female", "Male"),
         sync_reports=None,
         lacking=(

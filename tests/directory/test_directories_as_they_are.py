@@ -4,43 +4,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from csv_folder import CsvFolder
+from csv_nights import LEAVER, PERSON, counts, night, notes, user, writes
 from nights_without_airflow import Night
-from proxy import Forward, Proxy, Reply, Request, proxy_to
-from sandbox.directory import server
+from proxy import Forward, Proxy, Reply, Request
 from schools_without_airflow import SchoolWithoutAirflow
 from sims_sync.model.attributes import EXTENSION
-from sims_sync.store.local import LocalFolder
 
-MONDAY = date(2026, 9, 14)
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
-PERSON, LEAVER = "person-1", "person-2"
 
 Change = Callable[[list[dict[str, Any]]], None]
-
-
-@pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[Proxy]:
-    with (
-        server.running(tmp_path / "directory.sqlite", token="token", bulk=False) as directory,
-        proxy_to(directory.url) as proxy,
-    ):
-        yield proxy
-
-
-@pytest.fixture
-def school(tmp_path: Path, proxy: Proxy) -> SchoolWithoutAirflow:
-    (tmp_path / "source").mkdir()
-    return SchoolWithoutAirflow(LocalFolder(tmp_path / "store"), CsvFolder(tmp_path / "source"), proxy.url)
 
 
 def whose_schema(urn: str, change: Change) -> Callable[[Request, Forward], Reply]:
@@ -73,44 +52,6 @@ def with_values(name: str, **values: Any) -> Change:
                 each.update(values)
 
     return change
-
-
-def night(
-    school: SchoolWithoutAirflow, *on_roll: str, surname: str = "Example", telephone: str = "01632 960001"
-) -> Night:
-    assert isinstance(school.source, CsvFolder)
-    names = {"forename": "Robin", "surname": surname}
-    email = {"location": "H", "main": "T", "primary": "T"}
-    phone = {"telephone_id": "1", "location": "H", "number": telephone, "main": "T", "primary": "T"}
-    tables = {
-        "students": [{"person_id": each, **names, "admission_number": f"0{each[-1]}"} for each in on_roll],
-        "emails": [{"person_id": p, "email_id": p, "email_address": f"{p}@example.org", **email} for p in on_roll],
-        "telephones": [{"person_id": each, **phone} for each in on_roll],
-    }
-    for table, rows in tables.items():
-        school.source.write(table, rows)
-    told = school.night(MONDAY + timedelta(days=school.nights), approved_by="Anna")
-    assert told.fault is None, told.fault
-    return told
-
-
-def counts(told: Night) -> dict[str, int]:
-    assert told.reported
-    return {name: number for name, number in told.reported.report.counts.items() if number}
-
-
-def notes(told: Night) -> str:
-    assert told.reported
-    return " ".join(told.reported.report.notes)
-
-
-def writes(proxy: Proxy) -> list[str]:
-    return [each.body.decode() for each in proxy.seen if each.method != "GET" and "SyncReport" not in each.path]
-
-
-def user(school: SchoolWithoutAirflow, person: str) -> dict[str, Any]:
-    (found,) = [each for each in school.users() if each["externalId"] == person]
-    return found
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 from scripted_directory import Answer, ScriptedDirectory, endpoint, scripted_directory
 
 from sandbox.directory import capabilities
-from sims_sync.directory.discovery import WITHOUT_DISCOVERY, Capabilities, discover
+from sims_sync.directory.discovery import Capabilities, discover
 from sims_sync.directory.mapping import AccountMapping
-from sims_sync.model.attributes import EXTENSION
+from sims_sync.model.attributes import ATTRIBUTES, EXTENSION
 from sims_sync.model.errors import PermanentFault
 
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -60,7 +60,6 @@ def server() -> Iterator[ScriptedDirectory]:
 def expected(server: ScriptedDirectory) -> Capabilities:
     server.respond = answering(as_told())
     found = discover(endpoint(server.url))
-    assert found.knows_extension
     assert found.lacking == ()
     assert (found.bulk, found.max_results) == ((10, 10**6), 200)
     return found
@@ -138,10 +137,13 @@ def test_a_byte_order_mark_and_a_wrong_charset_are_passed_over(
 def test_without_discovery_a_directory_is_taken_for_the_core_user_schema_with_patch(
     server: ScriptedDirectory, status: int
 ) -> None:
-    server.respond = lambda *_: (status, {}, {})
-    assert discover(endpoint(server.url)) == WITHOUT_DISCOVERY
-    server.respond = lambda *_: (200, {}, b"")
-    assert discover(endpoint(server.url)) == WITHOUT_DISCOVERY
+    extension = {each.name for each in ATTRIBUTES if each.extension} | {"disabledBySync"}
+    for answer in ((status, {}, {}), (200, {}, b"")):
+        server.respond = lambda *_, answer=answer: answer
+        found = discover(endpoint(server.url))
+        assert set(found.lacking) == extension
+        assert found.patch
+        assert not any((found.bulk, found.filter, found.sort, found.etag, found.genders, found.sync_reports))
 
 
 def attributes_of(documents: Documents, urn: str) -> list[dict[str, Any]]:

@@ -246,7 +246,7 @@ def test_attributes_that_a_server_sends_as_null_are_blank() -> None:
     )
     assert len(patch_operations(account, values, STANDARD)) == 4
     row = account_table([account], STANDARD).iloc[0]
-    assert (bool(row["active"]), bool(row["is_student"]), row["roles"]) == (True, False, [])
+    assert (bool(row["active"]), bool(row["is_student"]), row["further_roles"]) == (True, False, [])
 
 
 FEATURES: dict[str, dict[str, Any]] = {

@@ -16,6 +16,7 @@ import yaml
 
 from sims_sync.changes.on_roll import findings
 from sims_sync.changes.plan import PlanOptions, make_plan
+from sims_sync.config.directory_settings import DirectorySettings
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.present import account_table
 from sims_sync.sources.sims.operations import OPERATIONS
@@ -43,7 +44,7 @@ def test_the_plan_of_this_school_is(path: Path, request: pytest.FixtureRequest) 
 def planned(golden: dict[str, Any]) -> dict[str, Any]:
     """Take a golden file's school through all pure stages."""
     options = golden.get("options", {})
-    mapping = AccountMapping(extension=options.get("extension", True))
+    mapping = AccountMapping(settings=DirectorySettings(extension=None if options.get("extension", True) else "none"))
     tables = owed(
         {
             operation.table: read_document(operation, document(operation, golden["documents"].get(operation.name, [])))

@@ -17,7 +17,6 @@ from csv_folder import CsvFolder
 from invented_facts import planned
 from schools_without_airflow import SchoolWithoutAirflow
 from sims_sync.directory.mapping import AccountMapping
-from sims_sync.directory.places import place_of
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.model.kinds import ADDRESS, DAY, FLAG, PROVISIONS, TEXT, Kind
 from sims_sync.runs.files import RunFiles
@@ -86,7 +85,7 @@ def directory(tmp_path: Path) -> Iterator[StockDirectory]:
 
 def has(account: dict[str, Any], attribute: Attribute, value: Any) -> bool:
     """Whether the account holds the value."""
-    found = place_of(attribute).get(account)
+    found = AccountMapping((attribute,)).places[attribute.name].get(account)
     if isinstance(value, dict):
         return bool(value.items() <= found.items())
     return bool(found == value) or (value is None and not found)

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from sims_sync.directory.places import place_of
+from sims_sync.directory.mapping import STANDARD
 from sims_sync.model.attributes import ATTRIBUTES, EXTENSION, Attribute
 from sims_sync.model.kinds import FLAG, PROVISIONS
 from sims_sync.sources.sims.operations import OPERATIONS
@@ -41,6 +41,7 @@ def test_the_schema_of_the_extension_has_it_as_its_kind_writes_it(attribute: Att
 @pytest.mark.parametrize("attribute", ATTRIBUTES, ids=named)
 def test_it_stands_in_a_place_of_its_own(attribute: Attribute) -> None:
     account: dict[str, object] = {}
-    place_of(attribute).put(account, {"locality": "Ambridge"} if "addresses" in attribute.name else "A")
-    holding = [each.name for each in ATTRIBUTES if place_of(each).get(account)]
+    places = STANDARD.places
+    places[attribute.name].put(account, {"locality": "Ambridge"} if "addresses" in attribute.name else "A")
+    holding = [each.name for each in ATTRIBUTES if places[each.name].get(account)]
     assert holding == [attribute.name]

@@ -6,7 +6,7 @@ asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -70,14 +70,17 @@ class DirectoryHook(BaseHook):
         """Read what the directory offers (RFC 7644 section 4), and list one account. Nothing is written."""
         from sims_sync.directory.description import describe, probe
         from sims_sync.directory.discovery import discover
+        from sims_sync.directory.mapping import STANDARD, AccountMapping
 
         try:
             endpoint = directory_endpoint(self.scim_conn_id, called=_CALLED, patient=False)
-            offers = discover(endpoint)
+            school = _school_with(endpoint.base_url, lambda school: school.directory_connection)
+            mapping = AccountMapping(settings=school.directory) if school else STANDARD
+            offers = discover(endpoint, mapping)
             listed = probe(endpoint)
         except Exception as error:
             return False, _told(error)
-        return True, "\n".join([*describe(offers, offers.mapping()), listed])
+        return True, "\n".join([*describe(offers, offers.limit(mapping)), listed])
 
 
 def _told(error: Exception) -> str:
@@ -94,7 +97,7 @@ def _alone_with(endpoint: str) -> Iterator[None]:
     from sims_sync.store.layout import state_folder
     from sims_sync.store.lease import hold_lease
 
-    school = _school_at(endpoint)
+    school = _school_with(endpoint, lambda school: school.sims_connection)
     if school is None:
         yield
         return
@@ -102,16 +105,20 @@ def _alone_with(endpoint: str) -> Iterator[None]:
         yield
 
 
-def _school_at(endpoint: str) -> School | None:
+def _school_with(endpoint: str, connection: Callable[[School], str]) -> School | None:
+    """The school of which a connection leads to this address.
+
+    :param connection: names the connection of a school.
+    """
     try:
         schools = load_schools()[0].values()
     except ConfigError:
         return None
-    return next((school for school in schools if _endpoint_of(school) == endpoint), None)
+    return next((school for school in schools if _address(connection(school)) == endpoint), None)
 
 
-def _endpoint_of(school: School) -> str | None:
+def _address(connection_id: str) -> str | None:
     try:
-        return address(read_connection(school.sims_connection))
+        return address(read_connection(connection_id))
     except SyncError:
         return None

@@ -14,7 +14,7 @@ from sims_sync.changes.on_roll import plan_students
 from sims_sync.changes.plan import PlanOptions, rejected
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
 from sims_sync.directory.editing import new_account
-from sims_sync.directory.mapping import ROLES, AccountMapping, is_active
+from sims_sync.directory.mapping import AccountMapping, is_active
 from sims_sync.directory.present import account_table
 from sims_sync.directory.writes import AccountChange, Create, Write, Written
 from sims_sync.model.errors import TransientFault
@@ -198,9 +198,7 @@ def replan_student(should: pd.DataFrame, options: PlanOptions) -> Replan:
         accounts = account_table([account] if account else [], options.mapping)
         if not accounts["readable"].all():
             return _NOT_READABLE
-        plan = plan_students(
-            by_person.loc[[change.person_id]].reset_index(drop=True), accounts, options.mapping.written
-        )
+        plan = plan_students(by_person.loc[[change.person_id]].reset_index(drop=True), accounts, options.mapping)
         codes = rejected(plan.findings)["code"].tolist()
         return Replanned(change=next(iter(plan.changes), None), code=next(iter(codes), None))
 
@@ -220,6 +218,7 @@ def replan_leaver(roll: pd.DataFrame, roll_emails: pd.DataFrame, options: PlanOp
             roll_emails,
             disable_unlinked=options.disable_unlinked,
             ignored_roles=options.ignored_roles,
+            marker_name=options.mapping.marker_name,
         )
         return Replanned(change=next(iter(changes), None))
 
@@ -248,7 +247,7 @@ def _was_left(directory: WritableDirectory, result: Result) -> bool:
     if account is None:
         return False
     if result.kind == "unlink_role":
-        return bool(directory.mapping.places[ROLES].get(account))
+        return bool(directory.mapping.marker.get(account))
     return result.kind == "disable" and is_active(account)
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from sims_sync.changes.change import Change
 from sims_sync.changes.on_roll import findings
-from sims_sync.model.attributes import STUDENT_ROLE
 
 
 def plan_leavers(
@@ -20,6 +19,7 @@ def plan_leavers(
     *,
     disable_unlinked: bool,
     ignored_roles: Collection[str],
+    marker_name: str,
 ) -> tuple[list[Change], pd.DataFrame]:
     """Plan what happens to the accounts of students who left, and to student accounts that are linked to nobody.
 
@@ -28,6 +28,7 @@ def plan_leavers(
     :param roll_emails: every email address of a student on roll: ``email``.
     :param disable_unlinked: whether accounts that are linked to nobody are disabled too.
     :param ignored_roles: roles that everybody has, which do not keep an account working.
+    :param marker_name: what the marker is called among the values of a change.
     :returns: the changes in order of account id, and warnings (columns of ``FINDING_COLUMNS``).
     """
     candidates = accounts[accounts["is_student"] & accounts["active"]]
@@ -35,9 +36,9 @@ def plan_leavers(
     left = candidates[~unlinked & ~candidates["linked_person_id"].isin(roll["person_id"].dropna())]
     nobodys = candidates[unlinked] if disable_unlinked else candidates.iloc[:0]
     resembles = _resembles_a_student(nobodys, roll, roll_emails)
-    ignored = {role.casefold() for role in ignored_roles} | {STUDENT_ROLE}
+    ignored = {role.casefold() for role in ignored_roles}
     changes = [
-        _departure(account, cause, ignored)
+        _departure(account, cause, ignored, marker_name)
         for departing, cause in ((left, "not on roll"), (nobodys[~resembles], "linked to nobody"))
         for account in departing.itertuples(index=False)
     ]
@@ -52,8 +53,8 @@ def plan_leavers(
     return sorted(changes, key=lambda change: change.account_id or ""), warnings
 
 
-def _departure(account: Any, cause: str, ignored: Collection[str]) -> Change:
-    keeps_working = any(role.casefold() not in ignored for role in account.roles)
+def _departure(account: Any, cause: str, ignored: Collection[str], marker_name: str) -> Change:
+    keeps_working = any(role.casefold() not in ignored for role in account.further_roles)
     return Change(
         kind="unlink_role" if keeps_working else "disable",
         person_id=account.linked_person_id if isinstance(account.linked_person_id, str) else None,
@@ -61,7 +62,7 @@ def _departure(account: Any, cause: str, ignored: Collection[str]) -> Change:
         account_id=str(account.account_id),
         version=account.version if isinstance(account.version, str) else None,
         cause=f"{cause}, has further roles" if keeps_working else cause,
-        values={"roles": "remove"} if keeps_working else {"active": False, "disabledBySync": True},
+        values={marker_name: "remove"} if keeps_working else {"active": False, "disabledBySync": True},
         account=json.loads(account.resource),
     )
 

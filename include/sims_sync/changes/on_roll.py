@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from sims_sync.changes.change import Change, Kind
 from sims_sync.changes.differences import all_values, differing_values
-from sims_sync.model.attributes import Attribute
+from sims_sync.directory.mapping import AccountMapping
 from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.model.person import order
 
@@ -30,12 +30,12 @@ class StudentPlan:
     findings: pd.DataFrame
 
 
-def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, attributes: Sequence[Attribute]) -> StudentPlan:
+def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, mapping: AccountMapping) -> StudentPlan:
     """Plan the changes of the students who validated.
 
     :param should: accounts as they should be, one row for each student.
     :param accounts: accounts as they are (``directory.present``), of whatever role; matched by Person ID alone.
-    :param attributes: those that the directory has a place for.
+    :param mapping: where values stand in the directory's accounts, and what it has no place for.
     """
     linked = accounts[accounts["linked_person_id"].isin(should["person_id"])]
     twice = linked["linked_person_id"].duplicated(keep=False)
@@ -47,19 +47,21 @@ def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, attributes: Sequ
     found = single.reindex(pairs["person_id"]).reset_index(drop=True)
     pairs = pairs.reset_index(drop=True)
     odd = ~found["readable"].astype(bool)
-    mismatched = ~odd & _is_somebody_else(pairs, found)
-    compared = ~odd & ~mismatched
+    another_kind = ~odd & found["of_another_kind"].astype(bool)
+    mismatched = ~odd & ~another_kind & _is_somebody_else(pairs, found)
+    compared = ~odd & ~another_kind & ~mismatched
     differing, unchanged, by_hand = _plan_existing(
-        pairs[compared].reset_index(drop=True), found[compared].reset_index(drop=True), attributes
+        pairs[compared].reset_index(drop=True), found[compared].reset_index(drop=True), mapping
     )
     new = should[~has_account & ~duplicated]
-    created = [_creation(row, attributes) for _, row in new.iterrows()]
+    created = [_creation(row, mapping) for _, row in new.iterrows()]
     return StudentPlan(
         changes=sorted([*created, *differing], key=lambda change: order(change.person_id)),
         unchanged=[*unchanged, *pairs.loc[odd, "person_id"]],
         findings=pd.concat(
             [
                 findings(should[duplicated], "duplicate_account"),
+                findings(pairs[another_kind], "account_of_another_kind"),
                 findings(pairs[mismatched], "identity_mismatch"),
                 findings(by_hand, "disabled_by_hand"),
                 findings(pairs[odd], "account_not_readable"),
@@ -84,7 +86,9 @@ def findings(students: pd.DataFrame, code: str, detail: pd.Series[str] | None = 
     )
 
 
-def _creation(row: pd.Series[Any], attributes: Sequence[Attribute]) -> Change:
+def _creation(row: pd.Series[Any], mapping: AccountMapping) -> Change:
+    words = {name: _text(row[name]) or "" for name in ("given_name", "family_name", "user_name", "person_id")}
+    beside = {path: text.format(**words) for path, text in mapping.on_create.items()}
     return Change(
         kind="create",
         person_id=str(row["person_id"]),
@@ -92,19 +96,19 @@ def _creation(row: pd.Series[Any], attributes: Sequence[Attribute]) -> Change:
         account_id=None,
         version=None,
         cause="on roll, no account",
-        values=all_values(row, attributes),
+        values={**all_values(row, mapping.written), **{path: text for path, text in beside.items() if text.strip()}},
     )
 
 
 def _plan_existing(
-    should: pd.DataFrame, actual: pd.DataFrame, attributes: Sequence[Attribute]
+    should: pd.DataFrame, actual: pd.DataFrame, mapping: AccountMapping
 ) -> tuple[list[Change], list[str], pd.DataFrame]:
     """Changes, unchanged Person IDs and students whose account a person disabled."""
-    values = differing_values(should, actual, attributes)
+    values = differing_values(should, actual, mapping.written)
     by_hand = actual["is_student"] & ~actual["active"] & ~actual["disabled_by_sync"]
     changes, unchanged = [], []
     for position, row in enumerate(actual.itertuples(index=False)):
-        kind, causes = _state(row, values[position])
+        kind, causes = _state(row, values[position], mapping.marker_name)
         person_id = str(should["person_id"].iloc[position])
         if not values[position]:
             unchanged.append(person_id)
@@ -124,12 +128,12 @@ def _plan_existing(
     return changes, unchanged, should[by_hand]
 
 
-def _state(account: Any, values: dict[str, Any]) -> tuple[Kind, Iterable[str]]:
+def _state(account: Any, values: dict[str, Any], marker_name: str) -> tuple[Kind, Iterable[str]]:
     """Complete the values of an existing account by what its state asks for; say what kind of change it is, and why."""
     kind: Kind = "update"
     causes = ["values differ"] if values else []
     if not account.is_student:
-        values["roles"] = "add"
+        values[marker_name] = "add"
         causes.insert(0, "on roll, the person's account lacks the role")
     if account.disabled_by_sync and not account.active:
         kind = "enable"

@@ -102,7 +102,7 @@ def make_plan(
     :param roll: who is on roll, validated or not: ``person_id``, ``school_identifier``.
     :param roll_emails: the email addresses of those on roll: ``person_id``, ``email``.
     """
-    students = plan_students(should, accounts, options.mapping.written)
+    students = plan_students(should, accounts, options.mapping)
     departures: list[Change] = []
     warnings = students.findings.iloc[:0]
     if options.no_leaver_check is None:
@@ -112,6 +112,7 @@ def make_plan(
             roll_emails,
             disable_unlinked=options.disable_unlinked,
             ignored_roles=options.ignored_roles,
+            marker_name=options.mapping.marker_name,
         )
     return Plan(
         changes=[*students.changes, *departures],

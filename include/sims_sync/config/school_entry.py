@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
+from sims_sync.config.directory_settings import DirectorySettings
 from sims_sync.config.fields import MANUAL, Code, Days, EmailAddress, Schedule, Strict, Text
 from sims_sync.config.limits import Limits
 
@@ -45,6 +46,7 @@ class School(Kept):
     disable_unlinked: bool = True
     ignored_roles: list[Text] = Field(default_factory=lambda: ["user"])
     limits: Limits = Limits()
+    directory: DirectorySettings = Field(default_factory=DirectorySettings)
 
     @field_validator("timezone")
     @classmethod

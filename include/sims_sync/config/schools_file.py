@@ -123,14 +123,20 @@ def _school(path: Path, position: int, entry: Any, defaults: dict[Any, Any]) -> 
         raise ConfigError(f"{path}: school {name}: {_problems(error)}.") from None
 
 
+_BY_KEY = ("limits", "directory")
+"""Of these a school says key by key what it has otherwise than the defaults."""
+
+
 def _merged(defaults: dict[Any, Any], entry: dict[Any, Any]) -> dict[Any, Any]:
-    """What holds for a school: its own values before the defaults, and so with each of its limits."""
+    """What holds for a school: its own values before the defaults."""
     merged = {**defaults, **entry}
-    limits = [each["limits"] for each in (defaults, entry) if each.get("limits") is not None]
-    merged.pop("limits", None)
-    if all(isinstance(each, dict) for each in limits):
-        limits = [{key: limit for each in limits for key, limit in each.items()}]
-    return {**merged, "limits": limits[-1]} if limits else merged
+    for name in _BY_KEY:
+        values = [each[name] for each in (defaults, entry) if each.get(name) is not None]
+        merged.pop(name, None)
+        if values:
+            mappings = all(isinstance(each, dict) for each in values)
+            merged[name] = {key: value for each in values for key, value in each.items()} if mappings else values[-1]
+    return merged
 
 
 def _problems(error: ValidationError) -> str:

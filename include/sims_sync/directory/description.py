@@ -23,11 +23,13 @@ def describe(offers: Capabilities, mapping: AccountMapping) -> list[str]:
         "bulk": offers.bulk,
         "filters": offers.filter,
         "ETags": offers.etag,
-        "the student extension": offers.knows_extension,
+        "the student extension": mapping.keeps_marks or any(each.extension for each in mapping.written),
         "sync reports": offers.sync_reports,
     }
+    marker = mapping.settings.students
+    key = f"{mapping.settings.key} holds the Person ID"
     return [
-        "A SCIM directory whose users have roles.",
+        f"A SCIM directory: `{marker}` tells its students from others, and {key}.",
         f"It has: {_names(features, offered=True) or 'nothing more'}.",
         f"It lacks, and the sync does without: {_names(features, offered=False) or 'nothing'}.",
         _form_of_writing(offers),

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
 from pydantic import BaseModel, ConfigDict
 
+from sims_sync.config.directory_settings import EXTERNAL_ID
 from sims_sync.directory.editing import USER_SCHEMA
 from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.json_answers import number
-from sims_sync.directory.mapping import ACTIVE, DISABLED_BY_SYNC, ROLES, AccountMapping
-from sims_sync.directory.places import ENTRIES, Names, Typed, place_of
+from sims_sync.directory.mapping import ACTIVE, DISABLED_BY_SYNC, STANDARD, AccountMapping
+from sims_sync.directory.places import ENTRIES, Names, Place, Single
 from sims_sync.directory.scim_answers import listed
 from sims_sync.directory.session import Endpoint, send
-from sims_sync.model.attributes import ATTRIBUTES, EXTENSION, Attribute
+from sims_sync.model.attributes import EXTENSION
 from sims_sync.model.errors import PermanentFault, TransientFault, UnexpectedAnswer
-from sims_sync.model.person import NUMBER, KeyForm
 
 SYNC_REPORT = "urn:sims-sync:scim:schemas:core:1.0:SyncReport"
 
@@ -40,18 +41,17 @@ _OF_THE_CONFIG: Names = {
     "filter": {"supported": None, "maxResults": None},
     "bulk": dict.fromkeys(("supported", "maxOperations", "maxPayloadSize")),
 }
-_NEEDED = ("userName", ACTIVE, ROLES)
-"""Without these nobody could keep accounts, or tell students from staff."""
 
 
 class Capabilities(BaseModel):
     """What the directory offers; saved with the run that discovered it.
 
     :param bulk: the most operations and the most bytes of a bulk request, or none.
-    :param knows_extension: whether its users have the student extension.
     :param genders: the genders that it knows, or none where it declares none.
     :param sync_reports: the endpoint that takes ``SyncReport``, or none.
     :param lacking: the names of attributes, and of the mark, that its schemas do not have or have as ``readOnly``.
+    :param whole_lists: whether lists are written whole: what adding to one does, nobody knows of a directory that says
+        nothing of itself.
     :param once: the names of attributes that are ``immutable``: written when an account is created, and never again.
     :param on_request: whether it gives some attributes only to those who ask for them (``returned: request``).
     :param max_results: the most accounts of a page, where it says so.
@@ -64,141 +64,147 @@ class Capabilities(BaseModel):
     filter: bool
     sort: bool
     etag: bool
-    knows_extension: bool
     genders: tuple[str, ...] | None
     sync_reports: str | None
     lacking: tuple[str, ...] = ()
     once: tuple[str, ...] = ()
     on_request: bool = False
     max_results: int | None = None
+    whole_lists: bool = False
 
-    def mapping(self, attributes: Sequence[Attribute] = ATTRIBUTES, key: KeyForm = NUMBER) -> AccountMapping:
-        """Where a person's values stand in the accounts of a directory that offers this.
-
-        :param attributes: those that the sync writes.
-        :param key: the form of a person's key.
-        """
-        return AccountMapping(
-            tuple(attributes),
-            key,
-            extension=self.knows_extension,
-            lacking=frozenset(self.lacking),
-            once=frozenset(self.once),
-        )
+    def limit(self, mapping: AccountMapping) -> AccountMapping:
+        """The mapping, as far as a directory that offers this has a place for it."""
+        return replace(mapping, lacking=frozenset(self.lacking), once=frozenset(self.once))
 
 
-WITHOUT_DISCOVERY = Capabilities(
-    patch=True,
-    bulk=None,
-    filter=False,
-    sort=False,
-    etag=False,
-    knows_extension=False,
-    genders=None,
-    sync_reports=None,
-)
-"""What a directory is taken for that says nothing of itself: the core User schema, with PATCH."""
+def discover(endpoint: Endpoint, mapping: AccountMapping = STANDARD) -> Capabilities:
+    """Read ``/ServiceProviderConfig``, ``/ResourceTypes`` and ``/Schemas``, whatever their form; what the school's
+    settings do without is not there.
 
-
-def discover(endpoint: Endpoint, attributes: Sequence[Attribute] = ATTRIBUTES) -> Capabilities:
-    """Read ``/ServiceProviderConfig``, ``/ResourceTypes`` and ``/Schemas``, whatever their form.
-
-    :param attributes: those that the sync writes.
+    :param mapping: where the sync would write.
     :raises PermanentFault: the key, the marker, ``active`` or ``userName`` cannot be kept there.
     :raises UnexpectedAnswer: it is no SCIM server.
     """
+    without = mapping.settings.without
+    found = _without_discovery(mapping) if "discovery" in without else _discovered(endpoint, mapping)
+    return found.model_copy(
+        update={
+            **dict.fromkeys([each for each in ("patch", "sort", "etag") if each in without], False),
+            **({"bulk": None} if "bulk" in without else {}),
+        }
+    )
+
+
+def _without_discovery(mapping: AccountMapping) -> Capabilities:
+    """What a directory is taken for that says nothing of itself: the core User schema, with PATCH; and an extension
+    that the school's settings name.
+    """
+    unknown = EXTENSION if mapping.settings.extension is None else None
+    places = {each.name: mapping.mapped(each.name) for each in mapping.attributes} | {DISABLED_BY_SYNC: mapping.mark}
+    return Capabilities(
+        patch=True,
+        bulk=None,
+        filter=False,
+        sort=False,
+        etag=False,
+        genders=None,
+        sync_reports=None,
+        lacking=tuple(name for name, place in places.items() if unknown and place and place.schema == unknown),
+        whole_lists=True,
+    )
+
+
+def _discovered(endpoint: Endpoint, mapping: AccountMapping) -> Capabilities:
     config = next(iter(_resources(endpoint, "/ServiceProviderConfig", _OF_THE_CONFIG)), {})
     types = {str(each.get("schema")): each for each in _resources(endpoint, "/ResourceTypes", _OF_A_TYPE)}
     schemas = {str(each.get("id")): each for each in _resources(endpoint, "/Schemas", _OF_A_SCHEMA)}
     if not config and not types and not schemas:
-        return WITHOUT_DISCOVERY
+        return _without_discovery(mapping)
     if (types or schemas) and USER_SCHEMA not in {*types, *schemas}:
         raise UnexpectedAnswer(f"The directory (connection {endpoint.connection_name}) has no resource type of users.")
-    extension = schemas.get(EXTENSION)
-    extensions = {str(each.get("schema")) for each in _entries(types.get(USER_SCHEMA, {}), "schemaExtensions")}
-    knows_extension = extension is not None and (EXTENSION in extensions or USER_SCHEMA not in types)
-    table = _Table(schemas.get(USER_SCHEMA), extension if knows_extension else None)
-    _check_needed(table, endpoint.connection_name)
-    written = [each for each in attributes if knows_extension or not each.extension]
+    table = _Table(schemas, types.get(USER_SCHEMA))
+    _check_needed(table, mapping, endpoint.connection_name)
+    written = {each.name: place for each in mapping.attributes if (place := mapping.mapped(each.name))}
+    marks = {DISABLED_BY_SYNC: mapping.mark} if mapping.mark else {}
     return Capabilities(
         patch=_supported(config, "patch", default=not config),
         bulk=_bulk(config),
         filter=_supported(config, "filter"),
         sort=_supported(config, "sort"),
         etag=_supported(config, "etag"),
-        knows_extension=knows_extension,
-        genders=table.genders(),
+        genders=table.words(written.get("gender")),
         sync_reports=_endpoint(types.get(SYNC_REPORT)),
-        lacking=(
-            *(each.name for each in written if not table.keeps(each)),
-            *([DISABLED_BY_SYNC] if knows_extension and not table.keeps_mark() else []),
-        ),
-        once=tuple(each.name for each in written if table.is_immutable(each)),
-        on_request=any(table.is_on_request(each) for each in written),
+        lacking=tuple(name for name, place in {**written, **marks}.items() if not table.keeps(place)),
+        once=tuple(name for name, place in written.items() if table.is_immutable(place)),
+        on_request=any(map(table.is_on_request, written.values())),
         max_results=number(config.get("filter", {}).get("maxResults")) if _is_object(config.get("filter")) else None,
     )
 
 
+@dataclass(frozen=True)
 class _Table:
-    """What the schemas say of each attribute. Where there is no schema, all is taken to be there.
+    """What the schemas say of each attribute. Where there is no schema of users, all of the core is taken to be there.
 
-    :param user: the schema of users; ``extension``: that of the student extension.
+    :param schemas: by URN.
+    :param users: the resource type of users, which names its extensions.
     """
 
-    def __init__(self, user: Mapping[str, Any] | None, extension: Mapping[str, Any] | None) -> None:
-        self._user, self._extension = user, extension
+    schemas: Mapping[str, Mapping[str, Any]]
+    users: Mapping[str, Any] | None
 
-    def keeps(self, attribute: Attribute) -> bool:
-        """Whether there is a place for the attribute that can be written."""
-        return all(_can_be_written(each) for each in self._ways(attribute))
+    def keeps(self, place: Place) -> bool:
+        """Whether there is a place for a value that can be written."""
+        return all(map(_can_be_written, self._ways(place)))
 
-    def keeps_mark(self) -> bool:
-        return _can_be_written(_named(_entries(self._extension or {}, "attributes"), DISABLED_BY_SYNC))
+    def is_read_only(self, place: Place) -> bool:
+        """Whether it is there, and cannot be written."""
+        return any(each is not None and not _can_be_written(each) for each in self._ways(place))
 
-    def keeps_core(self, name: str) -> bool:
-        return self._user is None or _can_be_written(_named(_entries(self._user, "attributes"), name))
+    def is_immutable(self, place: Place) -> bool:
+        return any(_is(each, "mutability", "immutable") for each in self._ways(place))
 
-    def is_read_only(self, name: str) -> bool:
-        """Whether a common attribute is listed, and cannot be written."""
-        found = _named(_entries(self._user or {}, "attributes"), name)
-        return found is not None and not _can_be_written(found)
+    def is_on_request(self, place: Place) -> bool:
+        return any(_is(each, "returned", "request") for each in self._ways(place))
 
-    def is_immutable(self, attribute: Attribute) -> bool:
-        return any(_is(each, "mutability", "immutable") for each in self._ways(attribute))
+    def words(self, place: Place | None) -> tuple[str, ...] | None:
+        """The words that a value is one of, none where the directory names none."""
+        values = (self._ways(place) or [None])[-1] if place else None
+        words = (values or {}).get("canonicalValues")
+        return tuple(str(each) for each in words) or None if isinstance(words, list) else None
 
-    def is_on_request(self, attribute: Attribute) -> bool:
-        return any(_is(each, "returned", "request") for each in self._ways(attribute))
-
-    def genders(self) -> tuple[str, ...] | None:
-        gender = _named(_entries(self._extension or {}, "attributes"), "gender") or {}
-        values = gender.get("canonicalValues")
-        return tuple(str(each) for each in values) or None if isinstance(values, list) else None
-
-    def _ways(self, attribute: Attribute) -> list[Mapping[str, Any] | None]:
-        """The attribute of the schema, and the part of it that is ours; none for one that is missing."""
-        schema = self._extension if attribute.extension else self._user
+    def _ways(self, place: Place) -> list[Mapping[str, Any] | None]:
+        """The attribute of the schema, and the parts of it that are needed; none for one that is missing."""
+        schema = self._schema(place.schema)
         if schema is None:
-            return []
-        place = place_of(attribute)
-        if isinstance(place, Typed):
-            root, parts = place.root, ["type", *place.parts[:1]] if place.parts else ["type", "value"]
-        else:
-            path = attribute.name.split(".")
-            root, parts = path[0], path[1:]
-        found = _named(_entries(schema, "attributes"), root)
+            return [None] if place.schema else []
+        name, *parts = place.way
+        found = _named(_entries(schema, "attributes"), name)
         subs = _entries(found or {}, "subAttributes")
         return [found, *(_named(subs, part) for part in parts if subs)]
 
+    def _schema(self, extension: str | None) -> Mapping[str, Any] | None:
+        """That of users, or of an extension that users have."""
+        if extension is None:
+            return self.schemas.get(USER_SCHEMA)
+        named = None if self.users is None else _entries(self.users, "schemaExtensions")
+        is_had = named is None or any(str(each.get("schema")) == extension for each in named)
+        return self.schemas.get(extension) if is_had else None
 
-def _check_needed(table: _Table, connection_name: str) -> None:
-    missing = [name for name in _NEEDED if not table.keeps_core(name)]
-    if table.is_read_only("externalId"):
-        missing.append("externalId")
+
+def _check_needed(table: _Table, mapping: AccountMapping, connection_name: str) -> None:
+    """:raises PermanentFault: what nobody can do without is not there, or cannot be written."""
+    core = {name: Single((), name) for name in ("userName", ACTIVE)}
+    missing = [name for name, place in {**core, mapping.marker_name: mapping.marker}.items() if not table.keeps(place)]
+    key, name = mapping.key, mapping.settings.key
+    # RFC 7643 section 3.1: externalId is a common attribute, which schemas need not list.
+    if table.is_read_only(key) if name == EXTERNAL_ID else not table.keeps(key):
+        missing.append(name)
     if missing:
         raise PermanentFault(
             f"The users of the directory (connection {connection_name}) have no `{'`, no `'.join(missing)}` that can "
             "be written: nobody could tell its students from its staff, or find them again.",
-            advice="Ask the directory's support for these attributes of RFC 7643 section 4.1.",
+            advice="Ask the directory's support for these attributes of RFC 7643 section 4.1, or name others that it "
+            "has under `directory` in schools.yaml (`students`, `key`).",
         )
 
 

@@ -1,28 +1,38 @@
 """From the values to write to what is sent: a new account, PATCH operations, or the whole account for a PUT.
 
-Only the attributes of the mapping, ``active``, the role ``student`` and ``disabledBySync`` are ever changed: what a
+Only the attributes of the mapping, ``active``, the marker and ``disabledBySync`` are ever changed: what a
 user or another system keeps elsewhere stays as it is (SPEC section 3).
 """
 
 from __future__ import annotations
 
 import copy
+import secrets
 from typing import Any
 
-from sims_sync.directory.mapping import ROLES, AccountMapping
-from sims_sync.directory.places import Account, Operation
-from sims_sync.model.attributes import EXTENSION
+from sims_sync.directory.mapping import ACTIVE, AccountMapping
+from sims_sync.directory.places import Account, Operation, place_at
 
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 _READ_ONLY = ("meta", "groups")
 
+_RANDOM_BYTES = 24
+
 
 def new_account(person_id: str, values: dict[str, Any], mapping: AccountMapping) -> Account:
-    """The resource to POST: active, with the role ``student``, linked to the person by ``externalId``."""
-    account: Account = {"schemas": [USER_SCHEMA], "externalId": person_id, "active": True}
-    return merged(account, {ROLES: "add", **values}, mapping)
+    """The resource to POST: active, with the marker, linked to the person by the key.
+
+    :param values: by name of an attribute, or by path for what a new account gets beside them.
+    """
+    account: Account = {"schemas": [USER_SCHEMA], ACTIVE: True}
+    mapping.link(account, person_id)
+    for path in mapping.on_create.keys() & values:
+        place_at(path).put(account, values[path])
+    for path in mapping.at_random:
+        place_at(path).put(account, secrets.token_urlsafe(_RANDOM_BYTES))
+    return merged(account, {mapping.marker_name: "add", **values}, mapping)
 
 
 def merged(account: Account, values: dict[str, Any], mapping: AccountMapping) -> Account:
@@ -36,10 +46,11 @@ def merged(account: Account, values: dict[str, Any], mapping: AccountMapping) ->
     for name, value in values.items():
         if place := mapping.places.get(name):
             place.put(result, value)
-    if EXTENSION in result and not result[EXTENSION]:
-        del result[EXTENSION]
-    if EXTENSION in result and EXTENSION not in result.get("schemas", ()):
-        result["schemas"] = [*result.get("schemas", [USER_SCHEMA]), EXTENSION]
+    for extension in sorted(mapping.extensions & result.keys()):
+        if not result[extension]:
+            del result[extension]
+        elif extension not in result.get("schemas", ()):
+            result["schemas"] = [*result.get("schemas", [USER_SCHEMA]), extension]
     return result
 
 

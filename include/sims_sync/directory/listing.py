@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sized
 from typing import Any
 
-from sims_sync.directory.mapping import ROLES, AccountMapping
+from sims_sync.directory.mapping import AccountMapping
 from sims_sync.model.errors import SyncError, TransientFault, UnexpectedAnswer
 
 log = logging.getLogger(__name__)
@@ -50,26 +50,45 @@ def list_accounts(
     search: Search, mapping: AccountMapping, *, sorted_by_id: bool, page_size: int | None = None
 ) -> list[dict[str, Any]]:
     """All accounts that concern us, each once: everybody is listed and picked here, since many servers answer a filter
-    that they do not know with an empty list (SPEC section 3).
+    that they do not know with an empty list (SPEC section 3); the server picks where the school's settings say so.
 
     :param sorted_by_id: whether the server sorts, which keeps its pages apart while others write.
     :param page_size: the most accounts of a page, where the server says so.
     :raises TransientFault: the list does not add up, each time that it is read: others write meanwhile, say.
     """
-    accounts = everybody(search, sorted_by_id=sorted_by_id, page_size=page_size)
-    return [account for account in accounts if _concerns_us(account, mapping)]
+    accounts = everybody(
+        search,
+        sorted_by_id=sorted_by_id,
+        page_size=page_size,
+        condition=mapping.condition if mapping.settings.filter else None,
+        has_totals="totals" not in mapping.settings.without,
+    )
+    return mapping.kept(accounts)
 
 
-def everybody(search: Search, *, sorted_by_id: bool, page_size: int | None = None) -> list[dict[str, Any]]:
+def everybody(
+    search: Search,
+    *,
+    sorted_by_id: bool,
+    page_size: int | None = None,
+    condition: str | None = None,
+    has_totals: bool = True,
+) -> list[dict[str, Any]]:
     """All accounts, each once, whatever the size of the server's pages, and whichever parameters it takes.
 
+    :param condition: a filter that the server knows.
+    :param has_totals: whether its totals tell how many accounts it lists.
     :raises TransientFault: likewise, or the listing takes too long.
     :raises TooManyAccounts: there are more than any school has.
     :raises SyncError: the server answers no list, whatever is left out of the query.
     """
-    search = _in_time(search)
-    count = {"count": min(page_size or _PAGE_SIZE, _PAGE_SIZE)}
-    queries: list[dict[str, Any]] = [*([{**count, "sortBy": "id"}] if sorted_by_id else []), count, {}]
+    search = _in_time(search if has_totals else _without_totals(search))
+    parts: list[tuple[str, Any]] = [
+        *([("filter", condition)] if condition else []),
+        *([("sortBy", "id")] if sorted_by_id else []),
+        ("count", min(page_size or _PAGE_SIZE, _PAGE_SIZE)),
+    ]
+    queries = [dict(parts[left_out:]) for left_out in range(len(parts) + 1)]
     for query, shorter in zip(queries, [*queries[1:], None], strict=True):
         try:
             return _added_up(search, query)
@@ -141,6 +160,11 @@ def _by_cursor(
     return accounts if max(totals, default=0) <= len(accounts) else None
 
 
+def _without_totals(search: Search) -> Search:
+    """The same search of a server whose totals tell nothing: a list is whole when it is read to its end."""
+    return lambda query: {**search(query), "totalResults": 0}
+
+
 def _in_time(search: Search) -> Search:
     """The same search, which ends when a listing has taken its time."""
     deadline = time.monotonic() + LISTING_SECONDS
@@ -174,7 +198,3 @@ def _accounts_of(answer: dict[str, Any], totals: set[int]) -> dict[str, dict[str
         raise UnexpectedAnswer("The directory answered no list of accounts.")
     totals.add(total)
     return {str(each["id"]): each for each in resources}
-
-
-def _concerns_us(account: dict[str, Any], mapping: AccountMapping) -> bool:
-    return mapping.person_id(account) is not None or bool(mapping.places[ROLES].get(account))

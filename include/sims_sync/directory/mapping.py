@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from sims_sync.directory.places import Account, Names, Place, Single, StudentRole, place_of
+from sims_sync.config.directory_settings import NONE, RANDOM, DirectorySettings
+from sims_sync.directory.markers import Marker, marker_at
+from sims_sync.directory.places import Account, Names, Place, Single, place_at
 from sims_sync.model.attributes import ATTRIBUTES, EXTENSION, Attribute
 from sims_sync.model.person import NUMBER, KeyForm
 
-ACTIVE, ROLES, DISABLED_BY_SYNC = "active", "roles", "disabledBySync"
-"""What is written beside attributes: whether the account works, the role ``student``, and the mark of those that this
-sync disabled."""
+ACTIVE, DISABLED_BY_SYNC = "active", "disabledBySync"
+"""What is written beside attributes and marker: whether the account works, and the mark of those that this sync
+disabled."""
 
 _SAID = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -22,43 +25,95 @@ class AccountMapping:
     """Where the values of a person stand in an account.
 
     :param attributes: all of them; the tables have a column for each.
-    :param key: the form of the keys that ``externalId`` holds.
-    :param extension: whether the directory knows the student extension.
-    :param lacking: names of attributes, and of the mark, that it has no place for.
+    :param key_form: the form of a person's key.
+    :param settings: the directory's own, of ``schools.yaml``.
+    :param lacking: names of attributes, and of the mark, that the directory has no place for.
     :param once: names of attributes that can be written when an account is created, and never again.
     """
 
     attributes: tuple[Attribute, ...] = ATTRIBUTES
-    key: KeyForm = NUMBER
-    extension: bool = True
+    key_form: KeyForm = NUMBER
+    settings: DirectorySettings = field(default_factory=DirectorySettings)
     lacking: frozenset[str] = frozenset()
     once: frozenset[str] = frozenset()
 
     @cached_property
+    def marker(self) -> Marker:
+        """What tells the accounts of students from others."""
+        return marker_at(*self.settings.marker)
+
+    @property
+    def marker_name(self) -> str:
+        """What the marker is called among the values of a change."""
+        return self.settings.marker[0]
+
+    @cached_property
+    def key(self) -> Place:
+        """Where the key of the person stands."""
+        return place_at(self.settings.key)
+
+    @cached_property
+    def extension(self) -> str | None:
+        """The URN of the student extension, none where it is to be left alone."""
+        return None if self.settings.extension == NONE else self.settings.extension or EXTENSION
+
+    @cached_property
     def written(self) -> tuple[Attribute, ...]:
         """The attributes that the directory has a place for: they alone are compared and written."""
-        kept = (each for each in self.attributes if self.extension or not each.extension)
         return tuple(
             replace(each, written="at_creation") if each.name in self.once else each
-            for each in kept
-            if each.name not in self.lacking
+            for each in self.attributes
+            if each.name in self._mapped and each.name not in self.lacking
         )
 
     @cached_property
     def places(self) -> dict[str, Place]:
-        """Where each attribute and each mark stands, by name, as far as the directory has a place for it."""
+        """Where each attribute, the marker and each mark stand, by name, as far as the directory has a place for it."""
         return {
-            **{attribute.name: place_of(attribute) for attribute in self.written},
+            **{attribute.name: self._mapped[attribute.name] for attribute in self.written},
             ACTIVE: Single((), ACTIVE),
-            ROLES: StudentRole(),
-            **({DISABLED_BY_SYNC: Single((EXTENSION,), DISABLED_BY_SYNC)} if self._has_mark else {}),
+            self.marker_name: self.marker,
+            **({DISABLED_BY_SYNC: mark} if (mark := self.mark) and DISABLED_BY_SYNC not in self.lacking else {}),
         }
+
+    @property
+    def mark(self) -> Single | None:
+        """Where an account would hold that this sync disabled it."""
+        return Single((self.extension,), DISABLED_BY_SYNC) if self.extension else None
+
+    @cached_property
+    def on_create(self) -> dict[str, str]:
+        """The texts that a new account gets beside its values, by path."""
+        return {path: text for path, text in self.settings.on_create.items() if text != RANDOM}
+
+    @cached_property
+    def at_random(self) -> tuple[str, ...]:
+        """Paths that get a text by chance in a new account."""
+        return tuple(path for path, text in self.settings.on_create.items() if text == RANDOM)
+
+    @cached_property
+    def extensions(self) -> frozenset[str]:
+        """The URNs of the extensions in which something of ours stands."""
+        places = (self.key, *self.places.values(), *map(place_at, self.settings.on_create))
+        return frozenset(place.schema for place in places if place.schema is not None)
+
+    def mapped(self, name: str) -> Place | None:
+        """Where an attribute would stand, whether the directory has a place for it or not; none where the school wants
+        it nowhere."""
+        return self._mapped.get(name)
+
+    @cached_property
+    def _mapped(self) -> dict[str, Place]:
+        paths = (
+            (each, self.settings.path_of(each.column, each.name, extension=each.extension)) for each in self.attributes
+        )
+        return {each.name: place_at(path, each.kind) for each, path in paths if path != NONE}
 
     @cached_property
     def names(self) -> Names:
         """The names that are looked for in an account, as the RFC spells them."""
-        names: dict[str, Names | None] = {"id": None, "externalId": None, "schemas": None, "meta": {"version": None}}
-        for place in self.places.values():
+        names: dict[str, Names | None] = {"id": None, "schemas": None, "meta": {"version": None}}
+        for place in (self.key, *self.places.values()):
             for name, parts in place.names.items():
                 names[name] = {**(names.get(name) or {}), **parts} if parts else parts
         return names
@@ -68,10 +123,6 @@ class AccountMapping:
         """Whether an account can hold the mark that this sync disabled it."""
         return DISABLED_BY_SYNC in self.places
 
-    @property
-    def _has_mark(self) -> bool:
-        return self.extension and DISABLED_BY_SYNC not in self.lacking
-
     @cached_property
     def asked_for(self) -> str:
         """The names of what is read of an account, for a directory that gives some to those alone who ask (RFC 7644
@@ -80,15 +131,31 @@ class AccountMapping:
 
     @cached_property
     def _managed(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(("id", "externalId", *(place.root for place in self.places.values()))))
+        return tuple(dict.fromkeys(("id", self.key.root, *(place.root for place in self.places.values()))))
 
     def managed(self, account: Account) -> Account:
         """What the sync manages of an account; two versions of one that agree on it are the same to us."""
         return {name: account[name] for name in self._managed if name in account}
 
     def person_id(self, account: Account) -> str | None:
-        """The key of the person whom the account links to, none where its ``externalId`` is no key."""
-        return self.key.key(account.get("externalId"))
+        """The key of the person whom the account links to, none where it has no key."""
+        prefix, text = self.settings.key_prefix, self.key.get(account)
+        if not prefix:
+            return self.key_form.key(text)
+        return self.key_form.key(text[len(prefix) :]) if isinstance(text, str) and text.startswith(prefix) else None
+
+    def link(self, account: Account, person_id: str) -> None:
+        """Put the key of a person into an account that is a copy."""
+        self.key.put(account, f"{self.settings.key_prefix}{person_id}")
+
+    @property
+    def condition(self) -> str:
+        """A filter (RFC 7644 section 3.4.2.2) for the accounts that concern us."""
+        return f"{self.marker.condition} or {self.settings.key} pr"
+
+    def kept(self, accounts: Iterable[Account]) -> list[Account]:
+        """Of these accounts those that concern us: with the marker, or linked to a person."""
+        return [each for each in accounts if self.marker.get(each) or self.person_id(each) is not None]
 
 
 STANDARD = AccountMapping()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sims_sync.model.attributes import EXTENSION, STUDENT_ROLE, Attribute
+from sims_sync.model.kinds import TEXT, Kind
 
 Account = dict[str, Any]
 Operation = dict[str, Any]
@@ -22,7 +22,7 @@ Names = Mapping[str, "Names | None"]
 ENTRIES = "[]"
 """Stands among :data:`Names` for the entries of a list."""
 
-_OF_AN_ENTRY = ("value", "type", "primary", "display")
+OF_AN_ENTRY = ("value", "type", "primary", "display")
 """The parts of an entry of a list (RFC 7643 section 2.4)."""
 
 _TYPED = re.compile(r'(?P<list>\w+)\[type eq "(?P<type>\w+)"\]')
@@ -39,6 +39,14 @@ class Place(Protocol):
     def names(self) -> Names:
         """The names on the way to it."""
 
+    @property
+    def way(self) -> tuple[str, ...]:
+        """How a schema names it: the attribute, and the parts of it that are needed."""
+
+    @property
+    def schema(self) -> str | None:
+        """The URN of the extension in which it lies, none for what the core schema has."""
+
     def get(self, account: Account) -> Any:
         """The value that is ours, none where there is none."""
 
@@ -49,24 +57,24 @@ class Place(Protocol):
         """The PATCH operations (RFC 7644 section 3.5.2) that make the place what it is in ``after``."""
 
 
-def place_of(attribute: Attribute) -> Place:
-    """Where an attribute's value stands."""
-    if typed := _TYPED.fullmatch(attribute.name):
-        return Typed(typed["list"], typed["type"], attribute.kind.parts)
-    *parents, name = attribute.name.split(".")
-    parts: Names | None = dict.fromkeys(attribute.kind.parts) or None
-    return Single(
-        (EXTENSION, *parents) if attribute.extension else tuple(parents),
-        name,
-        {ENTRIES: parts} if attribute.kind.many else parts,
-    )
+def place_at(path: str, kind: Kind = TEXT) -> Place:
+    """The place at a path (RFC 7644 section 3.10): ``name.givenName``, ``emails[type eq "home"]``, ``<URN>:gender``.
+
+    :param kind: of the value that stands there.
+    """
+    if typed := _TYPED.fullmatch(path):
+        return Typed(typed["list"], typed["type"], kind.parts)
+    urn, _, names = path.rpartition(":")
+    *parents, name = names.split(".")
+    parts: Names | None = dict.fromkeys(kind.parts) or None
+    return Single((*([urn] if urn else []), *parents), name, {ENTRIES: parts} if kind.many else parts)
 
 
 @dataclass(frozen=True)
 class Single:
     """A value by itself, in the account or in an object of it.
 
-    :param parents: the objects in which it lies, the outermost first.
+    :param parents: the objects in which it lies, the outermost first; that of an extension by its URN.
     :param parts: the names of its own parts, where it has any.
     """
 
@@ -84,6 +92,14 @@ class Single:
         for parent in reversed(self.parents):
             names = {parent: names}
         return names
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        return (*self.parents, self.name) if self.schema is None else (*self.parents[1:], self.name)
+
+    @property
+    def schema(self) -> str | None:
+        return self.root if self.root.startswith("urn:") else None
 
     def get(self, account: Account) -> Any:
         value: Any = account
@@ -106,14 +122,14 @@ class Single:
         if old == new:
             return []
         if new is None:
-            return [{"op": "remove", "path": self._path}]
-        return [{"op": "add" if old is None else "replace", "path": self._path, "value": new}]
+            return [{"op": "remove", "path": self.path}]
+        return [{"op": "add" if old is None else "replace", "path": self.path, "value": new}]
 
     @property
-    def _path(self) -> str:
-        if self.parents[:1] == (EXTENSION,):
-            return f"{EXTENSION}:{'.'.join((*self.parents[1:], self.name))}"
-        return ".".join((*self.parents, self.name))
+    def path(self) -> str:
+        """As PATCH and filters address it."""
+        names = ".".join(self.way)
+        return names if self.schema is None else f"{self.schema}:{names}"
 
 
 @dataclass(frozen=True)
@@ -130,7 +146,15 @@ class Typed:
 
     @property
     def names(self) -> Names:
-        return {self.root: {ENTRIES: dict.fromkeys((*_OF_AN_ENTRY, *self.parts))}}
+        return {self.root: {ENTRIES: dict.fromkeys((*OF_AN_ENTRY, *self.parts))}}
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        return (self.root, "type", *(self.parts[:1] or ("value",)))
+
+    @property
+    def schema(self) -> None:
+        """A list of the core schema."""
 
     def get(self, account: Account) -> Any:
         entry = next((each for each in account.get(self.root) or () if self._is_ours(each)), None)
@@ -187,46 +211,6 @@ class Typed:
 
     def _same(self, entry: Account, new: Account) -> bool:
         return all((entry.get(part) or None) == (new.get(part) or None) for part in self.parts or ("value",))
-
-
-@dataclass(frozen=True)
-class StudentRole:
-    """The role ``student`` among the account's roles: the values are ``add`` and ``remove``."""
-
-    root: str = "roles"
-
-    @property
-    def names(self) -> Names:
-        return {self.root: {ENTRIES: dict.fromkeys(_OF_AN_ENTRY)}}
-
-    def get(self, account: Account) -> bool:
-        return any(is_student_role(role) for role in account.get(self.root) or ())
-
-    def put(self, account: Account, value: Any) -> None:
-        roles = account.get(self.root) or []
-        others = [role for role in roles if not is_student_role(role)]
-        if value == "add":
-            account[self.root] = roles if len(others) < len(roles) else [*roles, {"value": STUDENT_ROLE}]
-        elif others:
-            account[self.root] = others
-        else:
-            account.pop(self.root, None)
-
-    def operations(self, before: Account, after: Account) -> list[Operation]:
-        old, new = before.get(self.root) or [], after.get(self.root) or []
-        added = [role for role in new if role not in old]
-        removed = [role["value"] for role in old if role not in new]
-        if len(removed) > 1:  # `student` and `Student`: the first removal takes both where the case does not count
-            return [{"op": "replace", "path": self.root, "value": new} if new else {"op": "remove", "path": self.root}]
-        return [
-            *([{"op": "add", "path": self.root, "value": added}] if added else []),
-            *({"op": "remove", "path": f'{self.root}[value eq "{value}"]'} for value in removed),
-        ]
-
-
-def is_student_role(role: Any) -> bool:
-    """Whether a role is ``student``, compared without case (RFC 7643 section 8.7.1); what is no role at all is not."""
-    return isinstance(role, dict) and str(role.get("value", "")).casefold() == STUDENT_ROLE
 
 
 def _primary(entry: Account | None) -> Account:

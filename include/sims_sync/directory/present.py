@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from sims_sync.directory.mapping import DISABLED_BY_SYNC, ROLES, AccountMapping, is_active, said
+from sims_sync.directory.mapping import DISABLED_BY_SYNC, AccountMapping, is_active, said
 from sims_sync.directory.places import Account, Place
 from sims_sync.model.attributes import Attribute
 
@@ -27,19 +27,21 @@ def account_table(accounts: Sequence[Account], mapping: AccountMapping) -> pd.Da
     :param accounts: Users as JSON.
     :param mapping: where our values stand in them.
     :returns: ``account_id`` str, ``linked_person_id`` str (null where the key is none: the account links to nobody),
-        ``active`` bool (missing means active), ``disabled_by_sync`` bool, ``is_student`` bool, ``roles`` (lists of
-        str), ``version`` str (nullable), a column for each attribute with the value that is ours, in the dtype of its
-        kind, and ``resource``, the JSON of what the sync manages of the account; and ``readable`` bool: of an account
-        that is not (a value has a form that nothing can be made of) only its id and its person are told.
+        ``active`` bool (missing means active), ``disabled_by_sync`` bool, ``is_student`` bool (it has the marker),
+        ``further_roles`` (lists of str), ``of_another_kind`` bool (marked as another kind of person's), ``version`` str
+        (nullable), a column for each attribute with the value that is ours, in the dtype of its kind, and ``resource``,
+        the JSON of what the sync manages of the account; and ``readable`` bool: of an account that is not (a value has
+        a form that nothing can be made of) only its id and its person are told.
     """
-    mark, role = mapping.places.get(DISABLED_BY_SYNC), mapping.places[ROLES]
+    mark, marker = mapping.places.get(DISABLED_BY_SYNC), mapping.marker
     columns: dict[str, tuple[_Read, str]] = {
         "account_id": (lambda each: str(each["id"]), "str"),
         "linked_person_id": (mapping.person_id, "str"),
         "active": (is_active, "bool"),
         "disabled_by_sync": (lambda each: mark is not None and said(mark.get(each)) is True, "bool"),
-        "roles": (_roles, "object"),
-        "is_student": (role.get, "bool"),
+        "further_roles": (lambda each: list(marker.others(each)), "object"),
+        "is_student": (marker.get, "bool"),
+        "of_another_kind": (marker.is_of_another_kind, "bool"),
         "version": (lambda each: (each.get("meta") or {}).get("version"), "str"),
         "resource": (lambda each: _to_json(mapping.managed(each)), "str"),
         **{
@@ -66,7 +68,7 @@ def _row(account: Account, columns: Mapping[str, tuple[_Read, str]], mapping: Ac
         row = {name: _UNREADABLE.get(dtype) for name, (_, dtype) in columns.items()}
         row["account_id"] = str(account["id"]).encode(errors="replace").decode()
         row["linked_person_id"] = _person(account, mapping)
-        return {**row, "roles": [], _READABLE: False}
+        return {**row, "further_roles": [], _READABLE: False}
     return {**row, _READABLE: True}
 
 
@@ -79,7 +81,3 @@ def _person(account: Account, mapping: AccountMapping) -> str | None:
 
 def _value(attribute: Attribute, place: Place | None) -> _Read:
     return lambda account: None if place is None else attribute.kind.read(place.get(account))
-
-
-def _roles(account: Account) -> list[str]:
-    return [str(role.get("value", "")) for role in account.get("roles") or () if role.get("value")]

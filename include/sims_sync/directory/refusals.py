@@ -75,4 +75,4 @@ def _names(mapping: AccountMapping) -> tuple[str, ...]:
     """The names of SCIM that a directory may call our attributes by: of each the last part of its path."""
     special = special_names(mapping.attributes)
     names = (name.partition("[")[0].rpartition(".")[2] for name in mapping.places if name not in special)
-    return ("externalId", *dict.fromkeys(names))
+    return (mapping.key.way[-1], *dict.fromkeys(names))

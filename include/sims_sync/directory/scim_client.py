@@ -49,8 +49,14 @@ class Directory:
         self._list_names: Names = {**_OF_A_LIST, "Resources": {ENTRIES: mapping.names}}
         self._listed = 0
         self._asked_for = {"attributes": mapping.asked_for} if capabilities.on_request else {}
+        self._page_size = min(filter(None, (mapping.settings.page_size, capabilities.max_results)), default=None)
         self._look_up = LookUp(
-            lambda: everybody(self._search, sorted_by_id=capabilities.sort, page_size=capabilities.max_results)
+            lambda: everybody(
+                self._search,
+                sorted_by_id=capabilities.sort,
+                page_size=self._page_size,
+                has_totals="totals" not in mapping.settings.without,
+            )
         )
 
     @property
@@ -59,12 +65,12 @@ class Directory:
         return self._endpoint.base_url
 
     def list_accounts(self) -> list[dict[str, Any]]:
-        """All accounts with the role ``student``, and all that are linked to a person."""
+        """All accounts with the marker, and all that are linked to a person."""
         return list_accounts(
             self._search,
             self.mapping,
             sorted_by_id=self.capabilities.sort,
-            page_size=self.capabilities.max_results,
+            page_size=self._page_size,
         )
 
     def read(self, account_id: str) -> dict[str, Any] | None:

@@ -76,6 +76,12 @@ CODES: dict[str, Code] = {
             "then correct the account's externalId.",
         ),
         Code(
+            "account_of_another_kind",
+            True,
+            "The account with this Person ID is marked as another kind of person's (staff, say); it was left alone.",
+            "If it is the student's, clear that mark in the directory; else clear the Person ID of the account.",
+        ),
+        Code(
             "duplicate_account",
             True,
             "More than one account in the directory has this Person ID.",

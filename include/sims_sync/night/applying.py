@@ -119,7 +119,7 @@ def _open_planned(run: Run, source: StageOutput[PlanFacts]) -> Directory:
             f"The connection {run.school.directory_connection} leads to another directory than when the plan was made.",
             advice="If it is the right one now, clear the run from `plan`.",
         )
-    return run.directory(endpoint, discovered(source, endpoint))
+    return run.directory(endpoint, discovered(run, source, endpoint))
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
     validation = run.files.open(ValidateFacts)
     endpoint = run.open_directory()
     run.state.check_claim(endpoint.base_url)
-    capabilities = discover(endpoint, run.attributes)
+    capabilities = discover(endpoint, run.mapping)
     if not run.parameters.dry_run:
         run.state.claim(endpoint.base_url)
     directory = run.directory(endpoint, capabilities)
@@ -140,7 +140,6 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
     facts = PlanFacts(
         **source.facts.model_dump(),
         directory=endpoint.base_url,
-        knows_extension=capabilities.knows_extension,
         lacking=capabilities.lacking,
         limits=tuple(MeasuredLimit(**each.as_document()) for each in measures),
         reasons=(*_lost_mark(run, mark, accounts), *reasons_to_hold(planned, measures)),
@@ -169,14 +168,14 @@ def _told(run: Run, planned: Plan) -> dict[str, int]:
     return {"update": planned.counts["update"] - hidden, "unchanged": planned.counts["unchanged"] + hidden}
 
 
-def discovered(plan: StageOutput[PlanFacts] | None, endpoint: Endpoint) -> Capabilities:
+def discovered(run: Run, plan: StageOutput[PlanFacts] | None, endpoint: Endpoint) -> Capabilities:
     """What the directory offers: as `plan` discovered it, or asked anew where no plan was made (or by an earlier
     version).
 
     :raises SyncError: it cannot be asked.
     """
     if plan is None or "capabilities.json" not in plan.files:
-        return discover(endpoint)
+        return discover(endpoint, run.mapping)
     return Capabilities.model_validate(plan.document("capabilities"))
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pandas as pd
 
+from sims_sync.directory.mapping import DISABLED_BY_SYNC
 from sims_sync.mails.failure import Failure
+from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.model.errors import SyncError
 from sims_sync.night.planning import discovered
 from sims_sync.night.run import Run, Skipped
@@ -149,15 +151,26 @@ def _notes(left: RunReader) -> list[str]:
         notes.append(plan.facts.superseded)
     if approval and approval.facts.asked:
         notes.append(f"The plan was held, and approved by {approval.facts.approved_by}.")
-    if not plan.facts.knows_extension:
+    return [*notes, *_without_a_place(plan.facts.lacking)]
+
+
+def _without_a_place(lacking: Sequence[str]) -> list[str]:
+    """Which values the directory cannot hold.
+
+    :param lacking: their names.
+    """
+    extension = {each.name for each in ATTRIBUTES if each.extension} | {DISABLED_BY_SYNC}
+    knows_none = extension.issubset(lacking)
+    others = [name for name in lacking if not (knows_none and name in extension)]
+    notes = []
+    if knows_none:
         notes.append(
             "The directory does not know the student extension: admission number, date of birth, free school meals, "
             "gender, email preference and SEN information are not written."
         )
-    if plan.facts.lacking:
+    if others:
         notes.append(
-            f"The directory has no place that can be written for these: {', '.join(plan.facts.lacking)}. They are left "
-            "as they are."
+            f"The directory has no place that can be written for these: {', '.join(others)}. They are left as they are."
         )
     return notes
 
@@ -170,7 +183,7 @@ def _send(run: Run, report: Report, plan: StageOutput[PlanFacts] | None) -> None
     """Send the report to a directory that takes it; its failure fails nothing (SPEC section 5)."""
     try:
         endpoint = run.open_directory()
-        directory = run.directory(endpoint, discovered(plan, endpoint))
+        directory = run.directory(endpoint, discovered(run, plan, endpoint))
         if directory.capabilities.sync_reports:
             directory.send_report(sync_report(report))
     except SyncError as fault:

@@ -46,13 +46,14 @@ class Run:
     open_directory: Callable[[], Endpoint]
     attributes: tuple[Attribute, ...] = ATTRIBUTES
 
-    def mapping(self, capabilities: Capabilities) -> AccountMapping:
-        """Where a person's values stand in the accounts of a directory that offers this."""
-        return capabilities.mapping(self.attributes, self.source.key)
+    @property
+    def mapping(self) -> AccountMapping:
+        """Where a person's values stand in an account, as the school has it."""
+        return AccountMapping(self.attributes, self.source.key, self.school.directory)
 
     def directory(self, endpoint: Endpoint, capabilities: Capabilities) -> Directory:
         """The client of a directory that offers this."""
-        return Directory(endpoint, capabilities, self.mapping(capabilities))
+        return Directory(endpoint, capabilities, capabilities.limit(self.mapping))
 
 
 @contextmanager
