@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from sims_sync.directory.json_answers import number
+from sims_sync.directory.learnt import LADDER, Form
+
 _BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 _ENVELOPE = 200  # bytes of a bulk request beside its operations
 _MOST_OPERATIONS = 500
@@ -21,6 +24,7 @@ class Request:
 
     :param key: names the write in its result.
     :param account_id: none when it creates an account.
+    :param form: in which it changes one.
     """
 
     key: str
@@ -28,6 +32,7 @@ class Request:
     data: dict[str, Any]
     account_id: str | None = None
     version: str | None = None
+    form: Form = LADDER[0]
 
     @property
     def path(self) -> str:
@@ -98,3 +103,9 @@ def _name(answer: dict[str, Any]) -> tuple[str, str] | None:
     if answer.get("location") and str(answer.get("method", "")).upper() != "POST":
         return "location", str(answer["location"]).rpartition("/")[2]
     return None
+
+
+def status_of(answer: dict[str, Any]) -> int:
+    """The status of an operation, as number, as text, or in an object (``{"code": 201}``); 0 where it has none."""
+    status = answer.get("status")
+    return number(status.get("code")) if isinstance(status, dict) else number(status)

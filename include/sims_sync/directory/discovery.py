@@ -13,6 +13,7 @@ from sims_sync.config.directory_settings import EXTERNAL_ID
 from sims_sync.directory.editing import USER_SCHEMA
 from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.json_answers import number
+from sims_sync.directory.learnt import Form
 from sims_sync.directory.mapping import ACTIVE, DISABLED_BY_SYNC, STANDARD, AccountMapping
 from sims_sync.directory.places import ENTRIES, Names, Place, Single
 from sims_sync.directory.scim_answers import listed
@@ -52,6 +53,7 @@ class Capabilities(BaseModel):
     :param lacking: the names of attributes, and of the mark, that its schemas do not have or have as ``readOnly``.
     :param whole_lists: whether lists are written whole: what adding to one does, nobody knows of a directory that says
         nothing of itself.
+    :param read_only: the names of attributes that nobody can write.
     :param once: the names of attributes that are ``immutable``: written when an account is created, and never again.
     :param on_request: whether it gives some attributes only to those who ask for them (``returned: request``).
     :param max_results: the most accounts of a page, where it says so.
@@ -71,10 +73,20 @@ class Capabilities(BaseModel):
     on_request: bool = False
     max_results: int | None = None
     whole_lists: bool = False
+    read_only: tuple[str, ...] = ()
+
+    @property
+    def form(self) -> Form:
+        """The highest form in which an account can be changed there."""
+        if not self.patch:
+            return "put"
+        return "attribute" if self.whole_lists else "value_path"
 
     def limit(self, mapping: AccountMapping) -> AccountMapping:
         """The mapping, as far as a directory that offers this has a place for it."""
-        return replace(mapping, lacking=frozenset(self.lacking), once=frozenset(self.once))
+        return replace(
+            mapping, lacking=frozenset(self.lacking), once=frozenset(self.once), read_only=frozenset(self.read_only)
+        )
 
 
 def discover(endpoint: Endpoint, mapping: AccountMapping = STANDARD) -> Capabilities:
@@ -137,6 +149,7 @@ def _discovered(endpoint: Endpoint, mapping: AccountMapping) -> Capabilities:
         lacking=tuple(name for name, place in {**written, **marks}.items() if not table.keeps(place)),
         once=tuple(name for name, place in written.items() if table.is_immutable(place)),
         on_request=any(map(table.is_on_request, written.values())),
+        read_only=table.read_only(),
         max_results=number(config.get("filter", {}).get("maxResults")) if _is_object(config.get("filter")) else None,
     )
 
@@ -159,6 +172,13 @@ class _Table:
     def is_read_only(self, place: Place) -> bool:
         """Whether it is there, and cannot be written."""
         return any(each is not None and not _can_be_written(each) for each in self._ways(place))
+
+    def read_only(self) -> tuple[str, ...]:
+        """The names of attributes of users that nobody can write; a whole account is put without them."""
+        attributes = _entries(self.schemas.get(USER_SCHEMA, {}), "attributes")
+        return tuple(
+            str(each.get("name")) for each in attributes if not _can_be_written(each) and each.get("name") != "id"
+        )
 
     def is_immutable(self, place: Place) -> bool:
         return any(_is(each, "mutability", "immutable") for each in self._ways(place))

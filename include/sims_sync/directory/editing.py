@@ -42,7 +42,8 @@ def merged(account: Account, values: dict[str, Any], mapping: AccountMapping) ->
     :param values: by name (of an attribute, or one of the marks); none clears. What the directory has no place for is
         left out.
     """
-    result = {name: copy.deepcopy(value) for name, value in account.items() if name not in _READ_ONLY}
+    left_out = mapping.read_only.union(_READ_ONLY)
+    result = {name: copy.deepcopy(value) for name, value in account.items() if name not in left_out}
     for name, value in values.items():
         if place := mapping.places.get(name):
             place.put(result, value)
@@ -54,13 +55,37 @@ def merged(account: Account, values: dict[str, Any], mapping: AccountMapping) ->
     return result
 
 
-def patch_operations(account: Account, values: dict[str, Any], mapping: AccountMapping) -> list[Operation]:
+def without_blanks(account: Account) -> Account:
+    """The account without entries that hold nothing: some servers give them, and refuse them when they come back."""
+    return {
+        name: [each for each in value if not _is_blank(each)] if isinstance(value, list) else value
+        for name, value in account.items()
+    }
+
+
+def _is_blank(entry: Any) -> bool:
+    return isinstance(entry, dict) and "value" in entry and entry["value"] in ("", None)
+
+
+def patch_operations(
+    account: Account, values: dict[str, Any], mapping: AccountMapping, *, whole_lists: bool = False
+) -> list[Operation]:
     """The PATCH operations (RFC 7644 section 3.5.2) that make the account hold the values; none where it does already.
 
     :param account: the account as it is, as far as the sync manages it.
+    :param whole_lists: whether a list is written whole, where only an entry of it changes.
     """
     after = merged(account, values, mapping)
     operations: list[Operation] = []
     for place in (mapping.places[name] for name in values if name in mapping.places):
-        operations += [each for each in place.operations(account, after) if each not in operations]
+        is_list = whole_lists and isinstance(account.get(place.root) or after.get(place.root), list)
+        found = whole(place.root, account, after) if is_list else place.operations(account, after)
+        operations += [each for each in found if each not in operations]
     return operations
+
+
+def whole(name: str, before: Account, after: Account) -> list[Operation]:
+    """The operation that makes a whole attribute of the account what it is in ``after``."""
+    if before.get(name) == after.get(name):
+        return []
+    return [{"op": "replace", "path": name, "value": after[name]} if name in after else {"op": "remove", "path": name}]

@@ -37,6 +37,10 @@ class LookUp:
         self._list_everybody()
         return account_id in self._by_id
 
+    def forget(self) -> None:
+        """Read the list again when somebody is next looked for."""
+        self._listed = False
+
     def add(self, account: dict[str, Any]) -> None:
         """Add an account that was created: a list that was read before does not have it."""
         self._by_id[str(account["id"])] = account

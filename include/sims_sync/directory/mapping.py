@@ -29,6 +29,7 @@ class AccountMapping:
     :param settings: the directory's own, of ``schools.yaml``.
     :param lacking: names of attributes, and of the mark, that the directory has no place for.
     :param once: names of attributes that can be written when an account is created, and never again.
+    :param read_only: names of attributes of the account that nobody can write.
     """
 
     attributes: tuple[Attribute, ...] = ATTRIBUTES
@@ -36,6 +37,7 @@ class AccountMapping:
     settings: DirectorySettings = field(default_factory=DirectorySettings)
     lacking: frozenset[str] = frozenset()
     once: frozenset[str] = frozenset()
+    read_only: frozenset[str] = frozenset()
 
     @cached_property
     def marker(self) -> Marker:

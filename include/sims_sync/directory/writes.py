@@ -8,7 +8,8 @@ from typing import Any, Literal
 import requests
 
 from sims_sync.directory.bulk import Request
-from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations
+from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations, without_blanks
+from sims_sync.directory.learnt import Form
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.refusals import refusal
 from sims_sync.model.errors import TransientFault
@@ -61,6 +62,7 @@ class Written:
     :param detail: why, in words of ours.
     :param prose: the directory's own words, which can name people.
     :param retry_after: seconds that the server asked to wait, if it did.
+    :param unfit: the status that says that the server may not take this form of a write, where it does.
     """
 
     key: str
@@ -69,6 +71,7 @@ class Written:
     detail: str | None = None
     prose: str | None = field(default=None, repr=False)
     retry_after: float | None = None
+    unfit: int | None = None
 
 
 _STATUSES_OF_A_CREATE: dict[int, Status] = {409: "conflict"}
@@ -77,20 +80,27 @@ _TAKEN = "uniqueness"
 """The ``scimType`` of a value that another account has; some servers give it the status 400."""
 
 
+_OF_A_FORM = ("invalidPath", "noTarget", "invalidSyntax")
+"""The ``scimType`` of a form that the server cannot take; some give none."""
+_UNFIT = (405, 500, 501)
+"""The statuses of a form that the server cannot take, whatever else they say."""
+
+
 def request_for(
-    change: AccountChange, account: dict[str, Any], mapping: AccountMapping, *, version: str | None, patch: bool
+    change: AccountChange, account: dict[str, Any], mapping: AccountMapping, *, version: str | None, form: Form
 ) -> Request | None:
     """What to send to change an account; none where it holds the values already.
 
     :param account: the account as it is: whole for a PUT, as far as the sync manages it for a PATCH.
     :param version: to be sent with it, if the directory has versions.
-    :param patch: whether the directory has PATCH; else the whole account is PUT.
+    :param form: in which it is changed.
     """
-    if not patch:
-        return Request(change.key, "PUT", merged(account, change.values, mapping), change.account_id, version)
-    operations = patch_operations(account, change.values, mapping)
+    if form == "put":
+        whole = without_blanks(merged(account, change.values, mapping))
+        return Request(change.key, "PUT", whole, change.account_id, version, form)
+    operations = patch_operations(account, change.values, mapping, whole_lists=form == "attribute")
     body = {"schemas": [PATCH_SCHEMA], "Operations": operations}
-    return Request(change.key, "PATCH", body, change.account_id, version) if operations else None
+    return Request(change.key, "PATCH", body, change.account_id, version, form) if operations else None
 
 
 def outcome(request: Request, status: int, answer: dict[str, Any], location: str, mapping: AccountMapping) -> Written:
@@ -107,13 +117,19 @@ def outcome(request: Request, status: int, answer: dict[str, Any], location: str
         account_id = str(answer.get("id") or location) or None
         return Written(request.key, "created" if account_id else "failed", account_id)
     said = refusal(status, answer, mapping)
+    unfit = status if status in _UNFIT or (status == requests.codes.bad_request and _is_of_form(answer)) else None
     if status == requests.codes.too_many_requests or status >= 500 or status == 0:
-        return Written(request.key, "failed", request.account_id, said.told, said.prose)
+        return Written(request.key, "failed", request.account_id, said.told, said.prose, unfit=unfit)
     statuses = _STATUSES_OF_A_CREATE if request.account_id is None else _STATUSES_OF_A_CHANGE
     refused: Status = "conflict" if answer.get("scimType") == _TAKEN else "refused"
-    return Written(request.key, statuses.get(status, refused), request.account_id, said.told, said.prose)
+    return Written(request.key, statuses.get(status, refused), request.account_id, said.told, said.prose, unfit=unfit)
+
+
+def _is_of_form(answer: dict[str, Any]) -> bool:
+    return not answer.get("scimType") or answer["scimType"] in _OF_A_FORM
 
 
 def failed(write: Write | Request, fault: TransientFault) -> Written:
     """A write whose answer did not come: whether it got through is not known."""
-    return Written(write.key, "failed", write.account_id, fault.message, retry_after=fault.retry_after)
+    unfit = fault.status if fault.status in _UNFIT else None
+    return Written(write.key, "failed", write.account_id, fault.message, retry_after=fault.retry_after, unfit=unfit)
