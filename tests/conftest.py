@@ -45,5 +45,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
 
 
+@pytest.fixture(autouse=True)
+def _looks_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a directory answered success to, and does not show, is looked at again at once."""
+    monkeypatch.setattr("sims_sync.changes.checking.PAUSES", (0.0, 0.02, 0.05))
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)

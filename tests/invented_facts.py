@@ -17,6 +17,7 @@ def planned(**own: Any) -> PlanFacts:
     """Facts of a plan that is within the limits, unless it says why not."""
     facts = {
         "directory": "https://directory.example.org/scim/v2",
+        "knows_extension": True,
         "limits": (),
         "reasons": (),
         "superseded": None,

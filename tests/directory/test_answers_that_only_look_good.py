@@ -80,10 +80,10 @@ def test_an_account_without_an_id_in_the_answer_is_found_by_its_location(server:
     assert (written.status, written.account_id) == ("created", "a/7")
 
 
-def test_a_create_that_nobody_can_tell_the_account_of_is_not_done(server: ScriptedDirectory) -> None:
+def test_a_create_that_tells_no_account_is_looked_for_afterwards(server: ScriptedDirectory) -> None:
     server.respond = lambda *_: (201, {}, {})
     (written,) = directory(server).write([creation("1")])
-    assert (written.status, written.account_id) == ("failed", None)
+    assert (written.status, written.account_id) == ("created", None)
 
 
 @pytest.mark.parametrize("status", [404, 412])

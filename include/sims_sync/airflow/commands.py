@@ -14,16 +14,18 @@ _ALL = Arg(
 _OUTPUT = Arg(("--output",), metavar="FILE", help="where to write it, private to you; default: standard output")
 _DRY_RUN = Arg(("-n", "--dry-run"), action="store_true", help="change nothing; say what would be erased")
 
+_THE_SCHOOL = Arg(("school",), metavar="SCHOOL", help="the id of the school, as schools.yaml has it")
+
 _WHERE = "SIMS_SYNC_STORE says where the files lie. More in docs/privacy.md."
 
 
 def get_cli_commands() -> list[CLICommand]:
     """The commands below ``airflow sims-sync``."""
-    module = "sims_sync.airflow.person_commands"
+    module, directories = "sims_sync.airflow.person_commands", "sims_sync.airflow.directory_commands"
     return [
         GroupCommand(
             name="sims-sync",
-            help="What the student sync holds of one person",
+            help="What the student sync holds of one person, and what it knows of a directory",
             subcommands=(
                 ActionCommand(
                     name="access",
@@ -41,6 +43,16 @@ def get_cli_commands() -> list[CLICommand]:
                     epilog=_WHERE,
                     func=lazy_load_command(f"{module}.erase"),
                     args=(_PERSON, _SCHOOL, _ALL, _DRY_RUN, ARG_YES),
+                ),
+                ActionCommand(
+                    name="forget",
+                    help="Forget what was learnt of a school's directory",
+                    description="Forget what was learnt of a school's directory while it was written to: which forms "
+                    "of writing it takes, which values it keeps otherwise, whether accounts can be created. The next "
+                    "run tries all of it again. Use it after the directory was changed.",
+                    epilog="SIMS_SYNC_STORE says where the files lie. More in docs/directories.md.",
+                    func=lazy_load_command(f"{directories}.forget"),
+                    args=(_THE_SCHOOL,),
                 ),
             ),
         )

@@ -2,64 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import pandas as pd
 
-from sims_sync.changes.change import Change, Kind
+from sims_sync.changes.change import Change
+from sims_sync.changes.checking import ReadableDirectory, check_first_create, creates_badly
 from sims_sync.changes.leavers import plan_leavers
 from sims_sync.changes.on_roll import plan_students
 from sims_sync.changes.plan import PlanOptions, rejected
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
+from sims_sync.changes.result import Result
 from sims_sync.directory.editing import new_account
-from sims_sync.directory.mapping import AccountMapping, is_active
+from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.present import account_table
 from sims_sync.directory.writes import AccountChange, Create, Write, Written
 from sims_sync.model.errors import TransientFault
-from sims_sync.model.person import in_document
 
 _ROUNDS = 3
 """How often an account that changes under our hands is planned afresh in one try of the task."""
 
 
-class WritableDirectory(Protocol):
+class WritableDirectory(ReadableDirectory, Protocol):
     """What is needed of ``directory.scim_client.Directory``."""
 
-    @property
-    def mapping(self) -> AccountMapping: ...
-    def write(self, writes: Iterable[Write]) -> Iterator[Written]: ...
-    def read(self, account_id: str) -> dict[str, Any] | None: ...
     def find_by_user_name(self, user_name: str) -> dict[str, Any] | None: ...
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one planned change.
-
-    :param result: ``done`` (now, or by an earlier try of the same run), ``rejected`` (the record, with its code) or
-        ``failed`` (for the server's reasons: worth another try).
-    :param detail: why, in words of ours.
-    :param prose: the directory's own words, which can name people: for those who may edit.
-    :param retry_after: seconds that the server asked to wait before the next try, if it did. Not part of the file.
-    """
-
-    kind: Kind
-    person_id: str | None
-    school_identifier: str | None
-    account_id: str | None
-    result: Literal["done", "rejected", "failed"]
-    code: str | None = None
-    detail: str | None = None
-    prose: str | None = field(default=None, repr=False)
-    retry_after: float | None = None
-
-    def as_document(self) -> dict[str, Any]:
-        """The result as its file holds it."""
-        left_out = {"retry_after", *(() if self.prose else ("prose",))}
-        fields = {name: value for name, value in asdict(self).items() if name not in left_out}
-        return {**fields, "person_id": in_document(self.person_id)}
+    def know_everybody(self) -> None: ...
+    def restore(self, account_id: str) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -86,11 +57,13 @@ def apply_changes(
     """Write planned changes; one result for each.
 
     An account is written only if it is still what the plan saw; one that changed in between is planned afresh, alone. A
-    user name that is taken is looked into: where the holder has this Person ID, an earlier attempt got through.
+    user name that is taken is looked into: where the holder has this Person ID, an earlier attempt got through. The
+    first create is sent alone, and must come back.
 
     :param may_write: called before each write; raises when no more must be written.
     :param refusals: knows which records were refused in the last applied run; those are written last.
-    :raises PermanentFault: the directory refuses records as such. What was sent has its result.
+    :raises PermanentFault: the directory refuses records as such, or does not keep what is created. What was sent has
+        its result.
     :raises SyncError: authentication fails, or the directory cannot be spoken to at all.
     :raises TransientFault: the breaker: too many writes failed for the server's reasons. What was sent has its result.
     """
@@ -104,11 +77,29 @@ def apply_changes(
             may_write()
             yield _write(key, each, directory.mapping)
 
-    for result in _rounds(directory, changes, replan, writes):
-        breaker.count(result)
-        refusals.count(result)
+    def written(some: Sequence[Change]) -> Iterator[Result]:
+        for result in _rounds(directory, some, replan, writes):
+            breaker.count(result)
+            refusals.count(result)
+            yield result
+
+    creates = [change for change in changes if change.kind == "create"]
+    lost = directory.learnt.creates_badly
+    if creates and not lost:
+        directory.know_everybody()
+    alone = 0
+    for change in creates if not lost else ():
+        alone += 1
+        (result,) = written([change])
         yield result
+        if result.result == "done":
+            check_first_create(directory, change, result.account_id)
+            break
+    left_out = {change.person_id for change in (creates if lost else creates[:alone])}
+    yield from written([each for each in changes if each.kind != "create" or each.person_id not in left_out])
     refusals.check_end()
+    if creates and lost:
+        raise creates_badly(lost)
 
 
 @dataclass
@@ -198,7 +189,9 @@ def replan_student(should: pd.DataFrame, options: PlanOptions) -> Replan:
         accounts = account_table([account] if account else [], options.mapping)
         if not accounts["readable"].all():
             return _NOT_READABLE
-        plan = plan_students(by_person.loc[[change.person_id]].reset_index(drop=True), accounts, options.mapping)
+        plan = plan_students(
+            by_person.loc[[change.person_id]].reset_index(drop=True), accounts, options.mapping, options.learnt
+        )
         codes = rejected(plan.findings)["code"].tolist()
         return Replanned(change=next(iter(plan.changes), None), code=next(iter(codes), None))
 
@@ -225,32 +218,6 @@ def replan_leaver(roll: pd.DataFrame, roll_emails: pd.DataFrame, options: PlanOp
     return replan
 
 
-def read_back(directory: WritableDirectory, results: Sequence[Result]) -> list[Result]:
-    """The results as they stand after a look at each account that was disabled, or lost the role: one that the
-    directory left as it was, though it answered success, has failed (SPEC section 6).
-
-    :raises SyncError: the directory cannot be read.
-    """
-    return [
-        replace(result, result="failed", detail=LEFT_AS_IT_WAS) if _was_left(directory, result) else result
-        for result in results
-    ]
-
-
-LEFT_AS_IT_WAS = "the directory answered success, and left the account active, or its role"
-
-
-def _was_left(directory: WritableDirectory, result: Result) -> bool:
-    if result.result != "done" or result.account_id is None:
-        return False
-    account = directory.read(result.account_id)
-    if account is None:
-        return False
-    if result.kind == "unlink_role":
-        return bool(directory.mapping.marker.get(account))
-    return result.kind == "disable" and is_active(account)
-
-
 def _write(key: str, change: Change, mapping: AccountMapping) -> Write:
     if change.account_id is None:
         return Create(key, new_account(str(change.person_id), change.values, mapping))
@@ -262,6 +229,8 @@ def _look_again(directory: WritableDirectory, change: Change, written: Written, 
     if written.status in ("stale", "missing"):
         account = directory.read(change.account_id) if change.account_id and written.status == "stale" else None
         return replan(change, account)
+    if written.status == "shared" and written.account_id is not None and directory.restore(written.account_id):
+        return Replanned(code="account_shared")
     if written.status == "conflict" and change.kind == "create":
         holder = directory.find_by_user_name(str(change.values["userName"]))
         if holder is None:

@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 
 from sims_sync.changes.change import Change, Kind
-from sims_sync.changes.differences import all_values, differing_values
+from sims_sync.changes.differences import all_values, differences
+from sims_sync.changes.kept_forms import KeptForms
+from sims_sync.directory.learnt import Learnt
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.model.person import order
@@ -23,21 +25,27 @@ class StudentPlan:
     :param changes: creations, updates and enablings, in order of Person ID.
     :param unchanged: Person IDs whose account is the same: no request at all.
     :param findings: records that are rejected here, and warnings; columns of ``FINDING_COLUMNS``.
+    :param kept: the values that the directory keeps otherwise, which are not written.
     """
 
     changes: list[Change]
     unchanged: list[str]
     findings: pd.DataFrame
+    kept: KeptForms
 
 
-def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, mapping: AccountMapping) -> StudentPlan:
+def plan_students(
+    should: pd.DataFrame, accounts: pd.DataFrame, mapping: AccountMapping, learnt: Learnt | None = None
+) -> StudentPlan:
     """Plan the changes of the students who validated.
 
     :param should: accounts as they should be, one row for each student.
     :param accounts: accounts as they are (``directory.present``), of whatever role; matched by Person ID alone.
     :param mapping: where values stand in the directory's accounts, and what it has no place for.
+    :param learnt: what is known of the directory from earlier runs.
     """
     linked = accounts[accounts["linked_person_id"].isin(should["person_id"])]
+    kept = KeptForms(learnt)
     twice = linked["linked_person_id"].duplicated(keep=False)
     duplicated = should["person_id"].isin(linked.loc[twice, "linked_person_id"])
     single = linked[~twice].set_index("linked_person_id")
@@ -51,9 +59,11 @@ def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, mapping: Account
     mismatched = ~odd & ~another_kind & _is_somebody_else(pairs, found)
     compared = ~odd & ~another_kind & ~mismatched
     differing, unchanged, by_hand = _plan_existing(
-        pairs[compared].reset_index(drop=True), found[compared].reset_index(drop=True), mapping
+        pairs[compared].reset_index(drop=True), found[compared].reset_index(drop=True), mapping, kept
     )
-    new = should[~has_account & ~duplicated]
+    missing = should[~has_account & ~duplicated]
+    shared = _were_shared(missing, learnt)
+    new = missing[~shared]
     created = [_creation(row, mapping) for _, row in new.iterrows()]
     return StudentPlan(
         changes=sorted([*created, *differing], key=lambda change: order(change.person_id)),
@@ -61,6 +71,7 @@ def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, mapping: Account
         findings=pd.concat(
             [
                 findings(should[duplicated], "duplicate_account"),
+                findings(missing[shared], "account_shared"),
                 findings(pairs[another_kind], "account_of_another_kind"),
                 findings(pairs[mismatched], "identity_mismatch"),
                 findings(by_hand, "disabled_by_hand"),
@@ -69,7 +80,21 @@ def plan_students(should: pd.DataFrame, accounts: pd.DataFrame, mapping: Account
             ],
             ignore_index=True,
         ),
+        kept=kept,
     )
+
+
+def what_tells_apart(row: pd.Series[Any]) -> tuple[str, ...]:
+    """What a directory may take two people for one by: user name and emails."""
+    return tuple(_text(row[column]) or "" for column in ("user_name", "home_email", "work_email"))
+
+
+def _were_shared(missing: pd.DataFrame, learnt: Learnt | None) -> pd.Series[bool]:
+    """Of whom the directory made one account with another's, and would again: nothing of it has changed since."""
+    if learnt is None or not (known := learnt.shared):
+        return pd.Series(False, index=missing.index)
+    again = [known.get(row["person_id"]) == learnt.digest(*what_tells_apart(row)) for _, row in missing.iterrows()]
+    return pd.Series(again, index=missing.index, dtype=bool)
 
 
 def findings(students: pd.DataFrame, code: str, detail: pd.Series[str] | None = None) -> pd.DataFrame:
@@ -101,10 +126,10 @@ def _creation(row: pd.Series[Any], mapping: AccountMapping) -> Change:
 
 
 def _plan_existing(
-    should: pd.DataFrame, actual: pd.DataFrame, mapping: AccountMapping
+    should: pd.DataFrame, actual: pd.DataFrame, mapping: AccountMapping, kept: KeptForms
 ) -> tuple[list[Change], list[str], pd.DataFrame]:
     """Changes, unchanged Person IDs and students whose account a person disabled."""
-    values = differing_values(should, actual, mapping.written)
+    values = [kept.values(each) for each in differences(should, actual, mapping.written)]
     by_hand = actual["is_student"] & ~actual["active"] & ~actual["disabled_by_sync"]
     changes, unchanged = [], []
     for position, row in enumerate(actual.itertuples(index=False)):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from sims_sync.changes.change import LEAVER_KINDS, Change
+from sims_sync.changes.kept_forms import KeptForms
 from sims_sync.changes.leavers import plan_leavers
 from sims_sync.changes.on_roll import findings, plan_students
+from sims_sync.directory.learnt import Learnt
 from sims_sync.directory.mapping import STANDARD, AccountMapping
 from sims_sync.model.findings import CODES, FINDING_COLUMNS
 from sims_sync.model.person import in_document
@@ -25,12 +27,14 @@ class PlanOptions:
     :param disable_unlinked: the school's choice for student accounts that are linked to nobody.
     :param ignored_roles: the school's roles that everybody has.
     :param no_leaver_check: why nobody is disabled in this run, if so.
+    :param learnt: what is known of the directory from earlier runs.
     """
 
     mapping: AccountMapping = STANDARD
     disable_unlinked: bool = True
     ignored_roles: Collection[str] = ("user",)
     no_leaver_check: str | None = None
+    learnt: Learnt | None = None
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,24 @@ class Plan:
     :param unchanged: Person IDs whose account needs no write.
     :param findings: records that the plan rejects, and warnings; columns of ``FINDING_COLUMNS``. Not part of the file.
     :param no_leaver_check: why nobody is disabled in this run, if so.
+    :param kept: the values that the directory keeps otherwise, which are not written. Not part of the file.
     """
 
     changes: list[Change]
     unchanged: list[str]
     findings: pd.DataFrame = field(compare=False)
     no_leaver_check: str | None = None
+    kept: KeptForms = field(default_factory=KeptForms, compare=False)
 
     def warned(self, students: pd.DataFrame, code: str) -> Plan:
         """The plan with a warning for each of these students."""
         return replace(self, findings=pd.concat([self.findings, findings(students, code)], ignore_index=True))
+
+    def told_of_all(self, code: str, details: Sequence[str]) -> Plan:
+        """The plan with a warning of nobody in particular for each of these details."""
+        rows = pd.DataFrame({"stage": "plan", "code": code, "detail": list(details)}, dtype="str")
+        told = rows.reindex(columns=list(FINDING_COLUMNS)).astype("str")
+        return replace(self, findings=pd.concat([self.findings, told], ignore_index=True)) if details else self
 
     @property
     def for_students(self) -> list[Change]:
@@ -102,7 +114,7 @@ def make_plan(
     :param roll: who is on roll, validated or not: ``person_id``, ``school_identifier``.
     :param roll_emails: the email addresses of those on roll: ``person_id``, ``email``.
     """
-    students = plan_students(should, accounts, options.mapping)
+    students = plan_students(should, accounts, options.mapping, options.learnt)
     departures: list[Change] = []
     warnings = students.findings.iloc[:0]
     if options.no_leaver_check is None:
@@ -119,6 +131,7 @@ def make_plan(
         unchanged=students.unchanged,
         findings=pd.concat([students.findings, warnings], ignore_index=True)[list(FINDING_COLUMNS)],
         no_leaver_check=options.no_leaver_check,
+        kept=students.kept,
     )
 
 

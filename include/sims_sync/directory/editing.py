@@ -89,3 +89,28 @@ def whole(name: str, before: Account, after: Account) -> list[Operation]:
     if before.get(name) == after.get(name):
         return []
     return [{"op": "replace", "path": name, "value": after[name]} if name in after else {"op": "remove", "path": name}]
+
+
+def as_before(now: Account, before: Account, mapping: AccountMapping) -> Account:
+    """The whole account with what the sync manages of it as it was."""
+    others = {name: value for name, value in merged(now, {}, mapping).items() if name not in mapping.managed(now)}
+    return {**others, **mapping.managed(before), "id": now["id"]}
+
+
+def whole_operations(before: Account, after: Account, mapping: AccountMapping) -> list[Operation]:
+    """The operations that make all that the sync manages of an account what it is in ``after``, each attribute whole.
+
+    Those of an extension are addressed one by one (RFC 7644 section 3.10).
+    """
+    operations = []
+    for name in (before.keys() | after.keys()) & mapping.managed({**before, **after}).keys() - {"id"}:
+        if name not in mapping.extensions:
+            operations += whole(name, before, after)
+            continue
+        old, new = before.get(name) or {}, after.get(name) or {}
+        operations += [
+            {**each, "path": f"{name}:{each['path']}"}
+            for part in sorted({*old, *new})
+            for each in whole(part, old, new)
+        ]
+    return operations

@@ -53,11 +53,14 @@ class Learnt(BaseModel):
     @property
     def words(self) -> list[str]:
         """What is known, in a few words for the school's page; empty where nothing is."""
-        forms = {"attribute": "whole attributes are written, not single values of a list", "put": "whole accounts are"}
+        forms = {
+            "attribute": "Of a list it takes the whole, and no single entry.",
+            "put": "It takes whole accounts alone (PUT).",
+        }
         told = [
-            f"{forms[self.form]}" if self.form in forms else "",
-            "" if self.bulk else "accounts are written one by one, not in bulk",
-            f"no account is created: {self.creates_badly}" if self.creates_badly else "",
+            forms.get(self.form),
+            None if self.bulk else "It takes accounts one by one, not in bulk.",
+            f"No account is created there: of the first one, {self.creates_badly}." if self.creates_badly else None,
         ]
         return [each for each in told if each]
 

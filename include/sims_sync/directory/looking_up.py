@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -36,6 +36,18 @@ class LookUp:
         """
         self._list_everybody()
         return account_id in self._by_id
+
+    def account(self, account_id: str) -> dict[str, Any] | None:
+        """An account as it was listed or created, as far as that is known; nothing is asked."""
+        return self._by_id.get(account_id)
+
+    def those(self) -> Iterable[dict[str, Any]]:
+        """All of them.
+
+        :raises TransientFault: likewise.
+        """
+        self._list_everybody()
+        return self._by_id.values()
 
     def forget(self) -> None:
         """Read the list again when somebody is next looked for."""

@@ -155,6 +155,10 @@ class AccountMapping:
         """A filter (RFC 7644 section 3.4.2.2) for the accounts that concern us."""
         return f"{self.marker.condition} or {self.settings.key} pr"
 
+    def without(self, names: Iterable[str]) -> AccountMapping:
+        """The mapping of a directory that lacks these attributes, too."""
+        return replace(self, lacking=self.lacking.union(names))
+
     def kept(self, accounts: Iterable[Account]) -> list[Account]:
         """Of these accounts those that concern us: with the marker, or linked to a person."""
         return [each for each in accounts if self.marker.get(each) or self.person_id(each) is not None]

@@ -86,6 +86,22 @@ class Directory:
         """The account that holds a user name (compared without case), none when nobody does."""
         return self.look_up.holder(user_name)
 
+    def find(self, account_id: str | None, person_id: str, user_name: str) -> dict[str, Any] | None:
+        """An account that was created: by its id, else by key or user name in a list that is read anew."""
+        if account_id is not None and (account := self.read(account_id)) is not None:
+            return account
+        self.look_up.forget()
+        linked = (each for each in self.look_up.those() if self.mapping.person_id(each) == person_id)
+        return next(linked, None) or self.look_up.holder(user_name)
+
+    def know_everybody(self) -> None:
+        """List everybody, so that an account that a create makes of another one is noticed, and can be restored."""
+        self.look_up.those()
+
+    def restore(self, account_id: str) -> bool:
+        """Write an account back; see :meth:`~sims_sync.directory.writing.Writer.restore`."""
+        return self._writer.restore(account_id)
+
     def send_report(self, report: dict[str, Any]) -> None:
         """Send a ``SyncReport`` to the endpoint that takes it."""
         message = {"schemas": [SYNC_REPORT], **report}

@@ -8,7 +8,14 @@ from typing import Any, Literal
 import requests
 
 from sims_sync.directory.bulk import Request
-from sims_sync.directory.editing import PATCH_SCHEMA, merged, patch_operations, without_blanks
+from sims_sync.directory.editing import (
+    PATCH_SCHEMA,
+    as_before,
+    merged,
+    patch_operations,
+    whole_operations,
+    without_blanks,
+)
 from sims_sync.directory.learnt import Form
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.refusals import refusal
@@ -49,16 +56,16 @@ class AccountChange:
 
 Write = Create | AccountChange
 
-Status = Literal["created", "changed", "conflict", "stale", "missing", "refused", "failed"]
+Status = Literal["created", "changed", "shared", "conflict", "stale", "missing", "refused", "failed"]
 
 
 @dataclass(frozen=True)
 class Written:
     """What became of a write.
 
-    :param status: ``created``, ``changed``; ``conflict`` (a unique value is taken), ``stale`` (the account is not what
-        was seen), ``missing`` (it is gone), ``refused`` (the directory does not want the record), ``failed`` (for the
-        server's reasons; whether it got through is not known).
+    :param status: ``created``, ``changed``; ``shared`` (a create made another's account of it), ``conflict`` (a unique
+        value is taken), ``stale`` (the account is not what was seen), ``missing`` (it is gone), ``refused`` (the
+        directory does not want the record), ``failed`` (for the server's reasons; whether it got through is not known).
     :param detail: why, in words of ours.
     :param prose: the directory's own words, which can name people.
     :param retry_after: seconds that the server asked to wait, if it did.
@@ -103,6 +110,20 @@ def request_for(
     return Request(change.key, "PATCH", body, change.account_id, version, form) if operations else None
 
 
+def restoring(
+    account_id: str, now: dict[str, Any], before: dict[str, Any], mapping: AccountMapping, *, form: Form
+) -> Request:
+    """What to send to make an account what it was, as far as the sync manages it.
+
+    :param now: the whole account; ``before``: what it was.
+    """
+    after = as_before(now, before, mapping)
+    if form == "put":
+        return Request(account_id, "PUT", without_blanks(after), account_id, form=form)
+    operations = whole_operations(now, after, mapping)
+    return Request(account_id, "PATCH", {"schemas": [PATCH_SCHEMA], "Operations": operations}, account_id, form=form)
+
+
 def outcome(request: Request, status: int, answer: dict[str, Any], location: str, mapping: AccountMapping) -> Written:
     """What an answer to a write means.
 
@@ -114,8 +135,7 @@ def outcome(request: Request, status: int, answer: dict[str, Any], location: str
     if 200 <= status < 300:
         if request.account_id is not None:
             return Written(request.key, "changed", request.account_id)
-        account_id = str(answer.get("id") or location) or None
-        return Written(request.key, "created" if account_id else "failed", account_id)
+        return Written(request.key, "created", str(answer.get("id") or location) or None)
     said = refusal(status, answer, mapping)
     unfit = status if status in _UNFIT or (status == requests.codes.bad_request and _is_of_form(answer)) else None
     if status == requests.codes.too_many_requests or status >= 500 or status == 0:

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -21,7 +22,7 @@ from sims_sync.directory.looking_up import LookUp
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.directory.scim_answers import document
 from sims_sync.directory.session import REFUSED_LOGIN, check_login
-from sims_sync.directory.writes import AccountChange, Create, Write, Written, failed, outcome, request_for
+from sims_sync.directory.writes import AccountChange, Create, Write, Written, failed, outcome, request_for, restoring
 from sims_sync.model.errors import TransientFault, UnexpectedAnswer
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ _SEVERAL = 2
 
 _BULK_UNKNOWN = frozenset({400, 404, 405, 500, 501})
 """Statuses of a server that takes no bulk requests, or not in this form."""
+
+
+_SHARED = "the directory made one account of two people's"
 
 
 class Readable(Protocol):
@@ -243,9 +247,23 @@ class Writer:
         if not 200 <= status < 300:
             check_login(status, request.method, connection_name=self._directory.connection_name)
         written = outcome(request, status, answer, unquote(location.rpartition("/")[2]), self._mapping)
-        if written.status == "created":
+        if written.status == "created" and written.account_id is not None:
+            if self._directory.look_up.account(written.account_id):
+                return replace(written, status="shared", detail=_SHARED)
             self._directory.look_up.add({**request.data, "id": written.account_id})
         return written
+
+    def restore(self, account_id: str) -> bool:
+        """Write an account back as it was listed, or created before; whether it is that person's again."""
+        before, now = self._directory.look_up.account(account_id), self._directory.read(account_id)
+        if before is None or now is None:
+            return False
+        for form in LADDER[LADDER.index(max(self._form, "attribute", key=LADDER.index)) :]:
+            request = restoring(account_id, now, before, self._mapping, form=form)
+            if self._alone(request).status == "changed":
+                break
+        back = self._directory.read(account_id)
+        return back is not None and _who(back, self._mapping) == _who(before, self._mapping)
 
     def _not_found(self, key: str, account_id: str) -> Written:
         """What became of an account that the server does not find: one that it lists all the same is not gone."""
@@ -258,6 +276,11 @@ class Writer:
         if listed:
             return Written(key, "failed", account_id, "the directory lists the account, but does not find it")
         return Written(key, "missing", account_id)
+
+
+def _who(account: dict[str, Any], mapping: AccountMapping) -> tuple[Any, ...]:
+    """Whose an account is."""
+    return mapping.person_id(account), account.get("userName"), mapping.marker.get(account)
 
 
 def _below(form: Form) -> Form | None:

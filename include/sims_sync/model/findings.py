@@ -82,6 +82,13 @@ CODES: dict[str, Code] = {
             "If it is the student's, clear that mark in the directory; else clear the Person ID of the account.",
         ),
         Code(
+            "account_shared",
+            True,
+            "The directory made one account of this student and another person; it was given back to that person.",
+            "See whether the two have one email address or user name, and correct it in SIMS; or ask the directory's "
+            "support.",
+        ),
+        Code(
             "duplicate_account",
             True,
             "More than one account in the directory has this Person ID.",
@@ -161,6 +168,12 @@ CODES: dict[str, Code] = {
             False,
             "A value of the account has a form that cannot be read; the account was left alone.",
             "Correct the account in the directory, or ask its support.",
+        ),
+        Code(
+            "value_not_kept",
+            False,
+            "The directory keeps a value otherwise than it is written; it is not written again while both stand.",
+            "Look in the directory whether its form will do; if not, ask its support.",
         ),
         Code(
             "disabled_by_hand",

@@ -7,19 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sims_sync.changes.apply import (
-    LEFT_AS_IT_WAS,
-    Replan,
-    Result,
-    apply_changes,
-    read_back,
-    replan_leaver,
-    replan_student,
-)
+import pandas as pd
+
+from sims_sync.changes.apply import Replan, apply_changes, replan_leaver, replan_student
 from sims_sync.changes.change import LEAVER_KINDS, Change
+from sims_sync.changes.checking import LEFT_AS_IT_WAS, check_written, read_back
 from sims_sync.changes.guards import allowed
+from sims_sync.changes.on_roll import what_tells_apart
 from sims_sync.changes.plan import Plan
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
+from sims_sync.changes.result import Result
 from sims_sync.directory.refusals import answer_of
 from sims_sync.directory.scim_client import Directory
 from sims_sync.model.attributes import only_special
@@ -49,10 +46,14 @@ def load(run: Run, approved: Reference | None) -> Reference:
     if run.parameters.dry_run:
         raise Skipped("Dry run: the plan is made, nothing is written.")
     directory = _open_planned(run, source)
-    replan = replan_student(wanted_accounts(run, source), plan_options(run, directory, source.facts))
+    should = wanted_accounts(run, source)
+    replan = replan_student(should, plan_options(run, directory, source.facts))
     with _alone(run, source, "load") as lease:
         refusals = RefusalsAsSuch(run.state.refused())
         results, fault = _write(run, directory, plan.for_students, replan, lease, refusals)
+        if fault is None:
+            results, fault = _check(directory, plan.for_students, results, should, lease)
+        _learn(run, directory, results, should)
         reference = _save(run, LoadFacts, approval, plan.for_students, results, newly_refused=refusals.newly_refused)
         if fault is None:
             _remember_refused(run, results)
@@ -80,6 +81,7 @@ def disable_leavers(run: Run, loaded: Reference | None) -> Reference:
         results, fault = _write(run, directory, plan.for_leavers, replan, lease, RefusalsAsSuch())
         if fault is None:
             results, fault = _read_back(directory, results)
+        _learn(run, directory, [], wanted_accounts(run, source))
         _write_down_done(run, approval, results, earlier if fault else frozenset())
         reference = _save(run, DisableLeaversFacts, approval, plan.for_leavers, results)
     _check_complete(plan.for_leavers, results, fault)
@@ -168,6 +170,27 @@ def _write(
     if not keeps_marks and enabled:
         run.state.save_disabled_accounts(run.state.disabled_accounts() - enabled)
     return results, None
+
+
+def _check(
+    directory: Directory, changes: list[Change], results: list[Result], should: pd.DataFrame, lease: Lease
+) -> tuple[list[Result], SyncError | None]:
+    """The results after a look at what was written, and the fault that stopped the looking, if one did."""
+    try:
+        return check_written(directory, changes, results, should, lease.check), None
+    except SyncError as fault:
+        return results, fault
+
+
+def _learn(run: Run, directory: Directory, results: list[Result], should: pd.DataFrame) -> None:
+    """Keep what was learnt of the directory, with the records of which it made one account with another's."""
+    shared = {each.person_id for each in results if each.code == "account_shared"}
+    rows = should[should["person_id"].isin(shared)]
+    told = {str(row["person_id"]): directory.learnt.digest(*what_tells_apart(row)) for _, row in rows.iterrows()}
+    learnt = directory.learnt.model_copy(update={"shared": {**directory.learnt.shared, **told}})
+    known = run.state.learnt(directory.base_url, run.school.directory)
+    if learnt.model_dump(exclude={"key"}) != known.model_dump(exclude={"key"}):
+        run.state.save_learnt(learnt)
 
 
 def _read_back(directory: Directory, results: list[Result]) -> tuple[list[Result], SyncError | None]:

@@ -125,6 +125,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         validation.table("roll_emails"),
         plan_options(run, directory, source.facts),
     ).warned(unmatched, "gender_unknown")
+    planned = _kept_otherwise(run, directory, planned)
     mark = run.state.mark()
     rejected_now = rejected_records(pd.concat([validation.table("findings"), planned.findings], ignore_index=True))
     measures = measure(
@@ -140,6 +141,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
     facts = PlanFacts(
         **source.facts.model_dump(),
         directory=endpoint.base_url,
+        knows_extension=any(each.extension for each in directory.mapping.written),
         lacking=capabilities.lacking,
         limits=tuple(MeasuredLimit(**each.as_document()) for each in measures),
         reasons=(*_lost_mark(run, mark, accounts), *reasons_to_hold(planned, measures)),
@@ -157,6 +159,19 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         },
         counts=planned.counts,
         told=_told(run, planned),
+    )
+
+
+def _kept_otherwise(run: Run, directory: Directory, planned: Plan) -> Plan:
+    """The plan with a warning of each attribute that the directory keeps otherwise; what it does not any more is
+    forgotten."""
+    if run.parameters.only_person_ids is None and not run.parameters.dry_run:
+        still = planned.kept.still_seen()
+        if still != dict(directory.learnt.kept):
+            run.state.save_learnt(directory.learnt.model_copy(update={"kept": still}))
+    return planned.told_of_all(
+        "value_not_kept",
+        [f"{attribute.label}: {number} account(s)" for attribute, number in planned.kept.accounts.items() if number],
     )
 
 
@@ -203,6 +218,7 @@ def plan_options(run: Run, directory: Directory, facts: ValidateFacts) -> PlanOp
         disable_unlinked=run.school.disable_unlinked,
         ignored_roles=run.school.ignored_roles,
         no_leaver_check=facts.no_leaver_check,
+        learnt=directory.learnt,
     )
 
 

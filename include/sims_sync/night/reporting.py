@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -151,19 +151,15 @@ def _notes(left: RunReader) -> list[str]:
         notes.append(plan.facts.superseded)
     if approval and approval.facts.asked:
         notes.append(f"The plan was held, and approved by {approval.facts.approved_by}.")
-    return [*notes, *_without_a_place(plan.facts.lacking)]
+    return [*notes, *_without_a_place(plan.facts)]
 
 
-def _without_a_place(lacking: Sequence[str]) -> list[str]:
-    """Which values the directory cannot hold.
-
-    :param lacking: their names.
-    """
+def _without_a_place(plan: PlanFacts) -> list[str]:
+    """Which values the directory cannot hold."""
     extension = {each.name for each in ATTRIBUTES if each.extension} | {DISABLED_BY_SYNC}
-    knows_none = extension.issubset(lacking)
-    others = [name for name in lacking if not (knows_none and name in extension)]
+    others = [name for name in plan.lacking if plan.knows_extension or name not in extension]
     notes = []
-    if knows_none:
+    if not plan.knows_extension and extension.intersection(plan.lacking):
         notes.append(
             "The directory does not know the student extension: admission number, date of birth, free school meals, "
             "gender, email preference and SEN information are not written."

@@ -53,7 +53,9 @@ class Run:
 
     def directory(self, endpoint: Endpoint, capabilities: Capabilities) -> Directory:
         """The client of a directory that offers this."""
-        return Directory(endpoint, capabilities, capabilities.limit(self.mapping))
+        learnt = self.state.learnt(endpoint.base_url, self.school.directory)
+        mapping = capabilities.limit(self.mapping)
+        return Directory(endpoint, capabilities, mapping.without(learnt.not_kept), learnt)
 
 
 @contextmanager

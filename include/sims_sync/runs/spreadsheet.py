@@ -24,7 +24,7 @@ def as_csv(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     writer = csv.writer(text)
     writer.writerow(heading)
     writer.writerows(["" if cell is None else harmless(str(cell)) for cell in row] for row in rows)
-    return text.getvalue().encode("utf-8-sig")
+    return text.getvalue().encode("utf-8-sig", errors="replace")
 
 
 def harmless(cell: str) -> str:

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from sims_sync.config.directory_settings import DirectorySettings
+from sims_sync.directory.learnt import Learnt, directory_of
 from sims_sync.model.errors import PermanentFault
 from sims_sync.runs.documents import Document, LoadFacts, PersonId
 from sims_sync.runs.mark import Departures, Mark
@@ -51,6 +53,7 @@ _CLAIM = TypeAdapter(Claim | None)
 _MARK = TypeAdapter(Mark | None)
 _DEPARTURES = TypeAdapter(list[Departures])
 _DISABLED: TypeAdapter[Iterable[str]] = TypeAdapter(list[str])
+_LEARNT: TypeAdapter[Learnt | None] = TypeAdapter(Learnt | None)
 _FAILING: TypeAdapter[Mapping[str, date]] = TypeAdapter(dict[str, date])
 
 
@@ -140,6 +143,27 @@ class SchoolState:
     def save_refused(self, refused: Mapping[str, str]) -> None:
         """Keep what the directory said of the records that it refused."""
         self._save("refused", _REFUSED, [RefusedRecord(person_id=each, told=told) for each, told in refused.items()])
+
+    def learnt(self, base_url: str, settings: DirectorySettings) -> Learnt:
+        """What is learnt of the school's directory; of another one, or with other settings, nothing is."""
+        of = directory_of(_canonical(base_url), settings)
+        found = self.last_learnt()
+        return found if found is not None and found.of == of else Learnt(of=of)
+
+    def last_learnt(self) -> Learnt | None:
+        """What was learnt of the directory that was written to last."""
+        return self._load("directory", _LEARNT, None)
+
+    def save_learnt(self, learnt: Learnt) -> None:
+        """Keep what is learnt of the directory."""
+        self._save("directory", _LEARNT, learnt)
+
+    def forget_directory(self) -> bool:
+        """Forget what is learnt of the directory; whether there was something."""
+        known = self.folder.exists("directory.json")
+        if known:
+            self.folder.remove("directory.json")
+        return known
 
     def failing_since(self) -> Mapping[str, date]:
         """Since which effective date a record fails, by ``<Person ID>:<code>``."""

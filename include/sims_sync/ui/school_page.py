@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import BaseModel
+
 from sims_sync.config.fields import MANUAL
 from sims_sync.config.limits import LIMITS
 from sims_sync.config.school_entry import School
+from sims_sync.directory.learnt import Learnt
+from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.model.errors import PermanentFault
 from sims_sync.runs.documents import MeasuredLimit, PlanFacts
 from sims_sync.runs.mark import Mark
@@ -39,6 +43,7 @@ class SchoolPage:
     """What the page shows of a school.
 
     :param trouble: what of its state and its runs cannot be read.
+    :param learnt: what was learnt of its directory, in words.
     :param departed: accounts disabled in the last 7 days, and how many of them a person approved.
     """
 
@@ -51,6 +56,7 @@ class SchoolPage:
     mark: Mark | None
     departed: int
     departed_approved: int
+    learnt: Sequence[str]
     trouble: Sequence[str]
     limits: Sequence[MeasuredLimit]
     limits_of: RunSummary | None
@@ -63,9 +69,9 @@ def school_page(root: Folder, school: School, runs: Sequence[RunSummary], line: 
     """
     state = SchoolState(root, school.id)
     trouble: list[str] = []
-    mark, departures = None, []
+    mark, departures, learnt = None, [], None
     try:
-        mark, departures = state.mark(), state.departures(datetime.now(UTC))
+        mark, departures, learnt = state.mark(), state.departures(datetime.now(UTC)), state.last_learnt()
     except PermanentFault as fault:
         trouble.append(str(fault))
     measured, measures, unreadable = _last_measures(root, school, runs, may_edit=may_edit)
@@ -81,10 +87,23 @@ def school_page(root: Folder, school: School, runs: Sequence[RunSummary], line: 
         mark=mark,
         departed=sum(len(each.accounts) for each in departures),
         departed_approved=sum(len(each.accounts) for each in departures if each.approved),
+        learnt=_learnt(learnt, may_edit=may_edit) if learnt else (),
         trouble=trouble,
         limits=measures,
         limits_of=measured,
     )
+
+
+def _learnt(learnt: Learnt, *, may_edit: bool) -> list[str]:
+    """What was learnt of the directory, in words. What tells health or poverty is for who may edit."""
+    labels = {each.name: each.label for each in ATTRIBUTES}
+    kept = [labels[name] for name, digests in learnt.kept.items() if digests and name in labels]
+    hidden = [labels[name] for name in sorted(learnt.not_kept) if may_edit and name in labels]
+    return [
+        *learnt.words,
+        *([f"It keeps these otherwise than they are written: {', '.join(kept)}."] if kept else []),
+        *([f"It keeps these for nobody, and they are not written: {', '.join(hidden)}."] if hidden else []),
+    ]
 
 
 def settings(school: School) -> list[Setting]:
@@ -116,6 +135,11 @@ def _limits(school: School) -> list[Setting]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        own = value.model_dump(exclude_defaults=True)
+        return "; ".join(f"{key}: {_text(each)}" for key, each in own.items()) or "standard"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {each}" for key, each in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):

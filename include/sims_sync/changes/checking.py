@@ -1,0 +1,230 @@
+"""What was written is looked at again: a green run means that what was planned has happened (SPEC section 3)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import pandas as pd
+
+from sims_sync.changes.change import Change
+from sims_sync.changes.differences import Difference, differences
+from sims_sync.changes.kept_forms import KeptForms, with_kept
+from sims_sync.changes.result import Result
+from sims_sync.directory.learnt import Learnt
+from sims_sync.directory.mapping import AccountMapping, is_active
+from sims_sync.directory.present import account_table
+from sims_sync.directory.writes import AccountChange, Write, Written
+from sims_sync.model.errors import PermanentFault
+
+log = logging.getLogger(__name__)
+
+PAUSES = (0.0, 10.0, 20.0)
+"""Seconds before each look at what a directory answered success to: some are slow to show it."""
+
+_FEW = 20
+"""So many accounts are read one by one; more are listed."""
+
+LEFT_AS_IT_WAS = "the directory answered success, and left the account active, or its role"
+NOT_KEPT = "the directory answered success, and did not keep it"
+
+Account = dict[str, Any]
+
+
+class ReadableDirectory(Protocol):
+    """What is needed of ``directory.scim_client.Directory``."""
+
+    learnt: Learnt
+
+    @property
+    def mapping(self) -> AccountMapping: ...
+    def read(self, account_id: str) -> Account | None: ...
+    def find(self, account_id: str | None, person_id: str, user_name: str) -> Account | None: ...
+    def list_accounts(self) -> list[Account]: ...
+    def write(self, writes: Iterable[Write]) -> Iterator[Written]: ...
+
+
+def check_first_create(directory: ReadableDirectory, change: Change, account_id: str | None) -> None:
+    """Whether the first account of a run came back with marker and key: without them nobody would find it again.
+
+    :raises PermanentFault: it did not; the directory's ``learnt`` then says so, and no other account is created there.
+    """
+    lost = "it was not found again"
+    for pause in PAUSES:
+        time.sleep(pause)
+        account = directory.find(account_id, str(change.person_id), str(change.values.get("userName", "")))
+        if account is None:
+            continue
+        mapping = directory.mapping
+        missing = [
+            *([] if mapping.marker.get(account) else [mapping.marker_name]),
+            *([] if mapping.person_id(account) == change.person_id else [mapping.settings.key]),
+        ]
+        if not missing:
+            return
+        lost = f"it came back without `{'` and `'.join(missing)}`"
+    directory.learnt = directory.learnt.model_copy(update={"creates_badly": lost})
+    raise creates_badly(lost)
+
+
+def creates_badly(lost: str) -> PermanentFault:
+    """Why no account is created in a directory any more."""
+    return PermanentFault(
+        f"The directory answered success to the first account that was created, but {lost}. No other is created.",
+        advice="Choose under `directory` in schools.yaml a marker and a key that it keeps (`students`, `key`); or, "
+        "when it is mended, have this forgotten: `airflow sims-sync forget <school>`.",
+    )
+
+
+def read_back(directory: ReadableDirectory, results: Sequence[Result]) -> list[Result]:
+    """The results as they stand after a look at each account that was disabled, or lost the role: one that the
+    directory left as it was, though it answered success, has failed (SPEC section 6).
+
+    :raises SyncError: the directory cannot be read.
+    """
+    left = {at for at, result in enumerate(results) if result.result == "done" and result.account_id is not None}
+    for pause in PAUSES if left else ():
+        time.sleep(pause)
+        left = {at for at in left if _was_left(directory, results[at])}
+        if not left:
+            break
+    return [
+        replace(result, result="failed", detail=LEFT_AS_IT_WAS) if at in left else result
+        for at, result in enumerate(results)
+    ]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A change that was done, and the account as it is now (none: it was not found)."""
+
+    change: Change
+    result: Result
+    account: Account | None = None
+
+    def is_kept(self, mapping: AccountMapping) -> bool:
+        """Whether the account is the student's, and works if it was to be enabled."""
+        if self.account is None:  # an account that is inactive may be hidden
+            return self.change.kind == "update"
+        linked = mapping.person_id(self.account) == self.change.person_id and mapping.marker.get(self.account)
+        return linked and (self.change.kind != "enable" or is_active(self.account))
+
+
+def check_written(
+    directory: ReadableDirectory,
+    changes: Sequence[Change],
+    results: Sequence[Result],
+    should: pd.DataFrame,
+    may_write: Callable[[], None],
+) -> list[Result]:
+    """The results as they stand after a look at each account that was written for a student.
+
+    A value that is found otherwise is written once more; what is found then is how the directory keeps it, and its
+    ``learnt`` says so.
+
+    :param should: accounts as they should be.
+    :param may_write: called before each write; raises when no more must be written.
+    :raises SyncError: the directory cannot be read.
+    """
+    by_person = {change.person_id: change for change in changes}
+    done = [_Written(by_person[each.person_id], each) for each in results if each.result == "done"]
+    done = _look_until_kept(directory, done)
+    lost = {each.result.person_id for each in done if not each.is_kept(directory.mapping)}
+    fine = [each for each in done if each.account is not None and each.result.person_id not in lost]
+    _settle(directory, fine, should, may_write)
+    return [
+        replace(each, result="failed", detail=NOT_KEPT) if each.result == "done" and each.person_id in lost else each
+        for each in results
+    ]
+
+
+def _look_until_kept(directory: ReadableDirectory, done: list[_Written]) -> list[_Written]:
+    found: dict[str | None, _Written] = {each.change.person_id: each for each in done}
+    pending = done
+    for pause in PAUSES:
+        time.sleep(pause)
+        looked = _look(directory, pending)
+        found |= {each.change.person_id: each for each in looked}
+        pending = [each for each in looked if not each.is_kept(directory.mapping)]
+        if not pending:
+            break
+    return list(found.values())
+
+
+def _look(directory: ReadableDirectory, done: Sequence[_Written]) -> list[_Written]:
+    """Each with its account as it is now."""
+    listed: Mapping[str | None, Account] = {}
+    if len(done) > _FEW:
+        listed = {directory.mapping.person_id(each): each for each in directory.list_accounts()}
+    return [replace(each, account=listed.get(each.change.person_id) or _read(directory, each)) for each in done]
+
+
+def _read(directory: ReadableDirectory, written: _Written) -> Account | None:
+    account_id, change = written.result.account_id, written.change
+    if account_id is not None:
+        return directory.read(account_id)
+    return directory.find(None, str(change.person_id), str(change.values.get("userName", "")))
+
+
+def _settle(
+    directory: ReadableDirectory, written: Sequence[_Written], should: pd.DataFrame, may_write: Callable[[], None]
+) -> None:
+    """Write once more what is found otherwise, and learn what stays so."""
+    again = [each for each in _found_otherwise(directory, written, should) if each[1]]
+    if not again:
+        return
+    names = Counter(each.attribute.name for _, found in again for each in found)
+    log.info("values found otherwise than written, and written once more: %d", names.total())
+
+    def writes() -> Iterator[Write]:
+        for each, found in again:
+            may_write()
+            account = each.account or {}
+            yield AccountChange(
+                str(each.change.person_id),
+                str(account["id"]),
+                (account.get("meta") or {}).get("version"),
+                directory.mapping.managed(account),
+                {difference.attribute.name: difference.value for difference in found},
+            )
+
+    for _ in directory.write(writes()):  # whatever is answered: what is found then is what counts
+        pass
+    looked = [each for each in _look(directory, [each for each, _ in again]) if each.account is not None]
+    stayed = [difference for _, found in _found_otherwise(directory, looked, should) for difference in found]
+    tried = Counter(name for each in written for name in each.change.values)
+    special = Counter(each.attribute.name for each in stayed if each.attribute.special)
+    not_kept = {name for name, times in special.items() if 2 * times > tried[name]}
+    learnt = with_kept(directory.learnt, stayed)
+    directory.learnt = learnt.model_copy(update={"not_kept": learnt.not_kept | not_kept})
+
+
+def _found_otherwise(
+    directory: ReadableDirectory, written: Sequence[_Written], should: pd.DataFrame
+) -> list[tuple[_Written, list[Difference]]]:
+    """Of each its values that are not as written, but for those of which that is known."""
+    mapping, kept = directory.mapping, KeptForms(directory.learnt)
+    accounts = account_table([each.account or {} for each in written], mapping)
+    rows = should.set_index("person_id", drop=False).loc[[str(each.change.person_id) for each in written]]
+    readable = accounts["readable"].to_numpy(dtype=bool)
+    read = [each for each, is_readable in zip(written, readable, strict=True) if is_readable]
+    found = differences(
+        rows[readable].reset_index(drop=True), accounts[readable].reset_index(drop=True), mapping.written
+    )
+    return [
+        (each, [one for one in row if one.attribute.name in each.change.values and not kept.holds(one)])
+        for each, row in zip(read, found, strict=True)
+    ]
+
+
+def _was_left(directory: ReadableDirectory, result: Result) -> bool:
+    account = directory.read(str(result.account_id))
+    if account is None:
+        return False
+    if result.kind == "unlink_role":
+        return bool(directory.mapping.marker.get(account))
+    return result.kind == "disable" and is_active(account)
