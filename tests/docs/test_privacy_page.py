@@ -54,6 +54,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         assert run_night(run).fault is None
         run.files.record_question(run.files.open(PlanFacts), datetime(2026, 9, 16, tzinfo=UTC))
         run.state.save_disabled_accounts(["1"])
+        run.state.save_learnt(run.state.learnt(directory.url, run.school.directory))
     return set(_paths(folder / "store" / "green-abbey")) | set(_paths(EARLIER))
 
 

@@ -94,25 +94,21 @@ SERVERS: Sequence[Server] = (
         (STUDENT_SCHEMA, SCIMMYS_STUDENT),
         directory={"extension": SCIMMYS_STUDENT},
         keeps=ALL,
-        fails=dict.fromkeys((SIX_NIGHTS, ROLES), "The URN of the extension cannot be configured."),
     ),
     Server(
         "better-auth",
         "better-auth",
-        fails=dict.fromkeys((SIX_NIGHTS, ROLES), "No email and no role can be removed by a path with a filter (400)."),
     ),
     # Its PATCH answers 200, but removes nothing by a path with a filter, and replaces a list instead of adding to it.
     Server(
         "Polis",
         "polis",
         directory={"without": ["patch"]},
-        fails=dict.fromkeys((SIX_NIGHTS, ROLES), "`directory` is no key of the configuration."),
     ),
     Server(
         "django-scim2",
         "django-scim2",
         marks=False,
-        fails={NO_MARKER: "Nobody looks whether a created account has the marker."},
     ),
     Server(
         "django-scim2 with types of users",
@@ -122,7 +118,6 @@ SERVERS: Sequence[Server] = (
         keeps=NAMES,
         rewrites=True,
         staff={"userType": "staff"},
-        fails={SIX_NIGHTS: "The marker cannot be configured; PATCH that answers 501 is not followed by PUT."},
     ),
     Server(
         "canaille",
@@ -134,7 +129,6 @@ SERVERS: Sequence[Server] = (
         },
         keeps=NAMES,
         staff={"schemas": [CORE_USER, ENTERPRISE], ENTERPRISE: {"department": "staff"}},
-        fails={SIX_NIGHTS: "Key and marker cannot be configured."},
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -31,6 +31,7 @@ class WritableDirectory(ReadableDirectory, Protocol):
     def find_by_user_name(self, user_name: str) -> dict[str, Any] | None: ...
     def know_everybody(self) -> None: ...
     def restore(self, account_id: str) -> bool: ...
+    def has_email(self, emails: Collection[str]) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Replanned:
 
     change: Change | None = None
     code: str | None = None
+    detail: str | None = None
 
 
 _NOT_READABLE = Replanned(code="account_not_readable")
@@ -84,22 +86,20 @@ def apply_changes(
             yield result
 
     creates = [change for change in changes if change.kind == "create"]
-    lost = directory.learnt.creates_badly
-    if creates and not lost:
+    if creates and directory.learnt.creates_badly:
+        raise creates_badly(directory.learnt.creates_badly)
+    if creates:
         directory.know_everybody()
-    alone = 0
-    for change in creates if not lost else ():
-        alone += 1
+    alone = set()
+    for change in creates:
+        alone.add(change.person_id)
         (result,) = written([change])
         yield result
         if result.result == "done":
             check_first_create(directory, change, result.account_id)
             break
-    left_out = {change.person_id for change in (creates if lost else creates[:alone])}
-    yield from written([each for each in changes if each.kind != "create" or each.person_id not in left_out])
+    yield from written([each for each in changes if each.kind != "create" or each.person_id not in alone])
     refusals.check_end()
-    if creates and lost:
-        raise creates_badly(lost)
 
 
 @dataclass
@@ -141,7 +141,7 @@ def _rounds(
             if replanned is None:
                 yield _result(change, written)
             elif replanned.code is not None:
-                yield _result(change, written, result="rejected", code=replanned.code)
+                yield replace(_result(change, written, result="rejected", code=replanned.code), detail=replanned.detail)
             elif replanned.change is None:
                 yield _result(change, written, result="done")
             else:
@@ -160,14 +160,16 @@ def _rounds(
         )
 
 
-def _of_nobody_listed(told: str) -> Replanned | None:
+def _of_nobody_listed(directory: WritableDirectory, change: Change, told: str) -> Replanned | None:
     """Who holds a user name that is taken, and by no account that is listed: some directories hide those that are
-    inactive. Where it is an email that is taken, the refusal stands.
+    inactive. Where it is an email that is taken, the refusal stands, and says so.
 
     :param told: what the directory said, in words of ours.
     """
-    is_user_name = "uniqueness" in told and "emails" not in told
-    return Replanned(code="username_in_use") if is_user_name else None
+    emails = {str(value).casefold() for name, value in change.values.items() if name.startswith("emails[")}
+    if "emails" in told or directory.has_email(emails):
+        return Replanned(code="rejected_by_directory", detail=f"{told}; another account has an email of the student")
+    return Replanned(code="username_in_use") if "uniqueness" in told else None
 
 
 def _again(change: Change, replanned: Change) -> Change:
@@ -234,7 +236,7 @@ def _look_again(directory: WritableDirectory, change: Change, written: Written, 
     if written.status == "conflict" and change.kind == "create":
         holder = directory.find_by_user_name(str(change.values["userName"]))
         if holder is None:
-            return _of_nobody_listed(written.detail or "")
+            return _of_nobody_listed(directory, change, written.detail or "")
         if directory.mapping.person_id(holder) != change.person_id:
             return Replanned(code="username_in_use")
         return replan(change, holder)

@@ -15,7 +15,8 @@ from sims_sync.changes.change import Change
 from sims_sync.changes.differences import Difference, differences
 from sims_sync.changes.kept_forms import KeptForms, with_kept
 from sims_sync.changes.result import Result
-from sims_sync.directory.learnt import Learnt
+from sims_sync.directory.discovery import Capabilities
+from sims_sync.directory.learnt import Form, Learnt
 from sims_sync.directory.mapping import AccountMapping, is_active
 from sims_sync.directory.present import account_table
 from sims_sync.directory.writes import AccountChange, Write, Written
@@ -39,9 +40,12 @@ class ReadableDirectory(Protocol):
     """What is needed of ``directory.scim_client.Directory``."""
 
     learnt: Learnt
+    capabilities: Capabilities
 
     @property
     def mapping(self) -> AccountMapping: ...
+    @property
+    def form(self) -> Form: ...
     def read(self, account_id: str) -> Account | None: ...
     def find(self, account_id: str | None, person_id: str, user_name: str) -> Account | None: ...
     def list_accounts(self) -> list[Account]: ...
@@ -80,22 +84,93 @@ def creates_badly(lost: str) -> PermanentFault:
     )
 
 
-def read_back(directory: ReadableDirectory, results: Sequence[Result]) -> list[Result]:
+def read_back(
+    directory: ReadableDirectory, changes: Sequence[Change], results: Sequence[Result], may_write: Callable[[], None]
+) -> list[Result]:
     """The results as they stand after a look at each account that was disabled, or lost the role: one that the
-    directory left as it was, though it answered success, has failed (SPEC section 6).
+    directory left as it was, though it answered success, is written once more, and has failed if it stays so (SPEC
+    section 6).
 
+    :param may_write: called before each write; raises when no more must be written.
     :raises SyncError: the directory cannot be read.
     """
-    left = {at for at, result in enumerate(results) if result.result == "done" and result.account_id is not None}
+    values = {change.account_id: change.values for change in changes}
+    left = {each.account_id: each for each in results if each.result == "done" and each.account_id is not None}
     for pause in PAUSES if left else ():
         time.sleep(pause)
-        left = {at for at in left if _was_left(directory, results[at])}
+        left = {account_id: each for account_id, each in left.items() if _was_left(directory, each)}
         if not left:
             break
+    if left:
+        again = [_Again(account_id, values[account_id]) for account_id in left]
+        _write_again(directory, again, lambda each: _was_left(directory, left[each.account_id]), may_write)
+        left = {account_id: each for account_id, each in left.items() if _was_left(directory, each)}
     return [
-        replace(result, result="failed", detail=LEFT_AS_IT_WAS) if at in left else result
-        for at, result in enumerate(results)
+        replace(each, result="failed", detail=LEFT_AS_IT_WAS) if each.account_id in left else each for each in results
     ]
+
+
+@dataclass(frozen=True)
+class _Again:
+    """Values of an account that were not found as they were written.
+
+    :param values: by attribute name; none clears.
+    """
+
+    account_id: str
+    values: Mapping[str, Any]
+
+
+def _write_again(
+    directory: ReadableDirectory,
+    again: Sequence[_Again],
+    is_left: Callable[[_Again], bool],
+    may_write: Callable[[], None],
+) -> None:
+    """Write once more, in a lower form where that helps: a server may answer success to one that it does not take.
+
+    What helps is tried on a few.
+
+    :param is_left: whether an account still is as it was.
+    """
+    few = again[:_FEW]
+    for step in _steps(directory):
+        known = directory.learnt
+        directory.learnt = known.model_copy(update=step)
+        _send(directory, few, may_write)
+        few_left = [each for each in few if is_left(each)]
+        if len(few_left) == len(few):
+            directory.learnt = known
+        few = few_left
+        if not few:
+            break
+    _send(directory, again[_FEW:], may_write)
+
+
+def _steps(directory: ReadableDirectory) -> list[dict[str, Any]]:
+    """What can be done otherwise than before: alone, then the next form."""
+    lower: Mapping[Form, Form] = {"value_path": "attribute"}
+    form = directory.form
+    return [
+        *([{"bulk": False}] if directory.capabilities.bulk and directory.learnt.bulk else []),
+        *([{"form": lower[form]}] if form in lower else []),
+    ] or [{}]
+
+
+def _send(directory: ReadableDirectory, again: Iterable[_Again], may_write: Callable[[], None]) -> None:
+    """Whatever is answered: what is found then is what counts."""
+
+    def writes() -> Iterator[Write]:
+        for each in again:
+            account = directory.read(each.account_id)
+            if account is not None:
+                may_write()
+                version = (account.get("meta") or {}).get("version")
+                known = directory.mapping.managed(account)
+                yield AccountChange(each.account_id, each.account_id, version, known, dict(each.values))
+
+    for _ in directory.write(writes()):
+        pass
 
 
 @dataclass(frozen=True)
@@ -174,28 +249,27 @@ def _settle(
     directory: ReadableDirectory, written: Sequence[_Written], should: pd.DataFrame, may_write: Callable[[], None]
 ) -> None:
     """Write once more what is found otherwise, and learn what stays so."""
-    again = [each for each in _found_otherwise(directory, written, should) if each[1]]
+    otherwise = _found_otherwise(directory, written, should)
+    found = {str(each.account["id"]): (each, row) for each, row in otherwise if each.account}
+    again = [
+        _Again(account_id, {each.attribute.name: each.value for each in row})
+        for account_id, (_, row) in found.items()
+        if row
+    ]
     if not again:
         return
-    names = Counter(each.attribute.name for _, found in again for each in found)
-    log.info("values found otherwise than written, and written once more: %d", names.total())
+    log.info("%d accounts were found otherwise than they were written, and are written once more", len(again))
 
-    def writes() -> Iterator[Write]:
-        for each, found in again:
-            may_write()
-            account = each.account or {}
-            yield AccountChange(
-                str(each.change.person_id),
-                str(account["id"]),
-                (account.get("meta") or {}).get("version"),
-                directory.mapping.managed(account),
-                {difference.attribute.name: difference.value for difference in found},
-            )
+    def stayed(some: Sequence[_Again]) -> list[Difference]:
+        looked = _look(directory, [found[each.account_id][0] for each in some])
+        there = [each for each in looked if each.account is not None]
+        return [difference for _, row in _found_otherwise(directory, there, should) for difference in row]
 
-    for _ in directory.write(writes()):  # whatever is answered: what is found then is what counts
-        pass
-    looked = [each for each in _look(directory, [each for each, _ in again]) if each.account is not None]
-    stayed = [difference for _, found in _found_otherwise(directory, looked, should) for difference in found]
+    _write_again(directory, again, lambda each: len(stayed([each])) == len(each.values), may_write)
+    _learn_kept(directory, written, stayed(again))
+
+
+def _learn_kept(directory: ReadableDirectory, written: Sequence[_Written], stayed: Sequence[Difference]) -> None:
     tried = Counter(name for each in written for name in each.change.values)
     special = Counter(each.attribute.name for each in stayed if each.attribute.special)
     not_kept = {name for name, times in special.items() if 2 * times > tried[name]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ import requests
 from sims_sync.directory.discovery import SYNC_REPORT, Capabilities
 from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.json_answers import memory_of
-from sims_sync.directory.learnt import Learnt
+from sims_sync.directory.learnt import LADDER, Form, Learnt
 from sims_sync.directory.listing import QueryRefused, TooManyAccounts, everybody, list_accounts
 from sims_sync.directory.looking_up import LookUp
 from sims_sync.directory.mapping import AccountMapping
@@ -66,6 +66,11 @@ class Directory:
         """The SCIM base URL."""
         return self._endpoint.base_url
 
+    @property
+    def form(self) -> Form:
+        """The highest form of writing that the directory takes, as far as it is known."""
+        return max(self.learnt.form, self.capabilities.form, key=LADDER.index)
+
     def list_accounts(self) -> list[dict[str, Any]]:
         """All accounts with the marker, and all that are linked to a person."""
         return list_accounts(
@@ -97,6 +102,15 @@ class Directory:
     def know_everybody(self) -> None:
         """List everybody, so that an account that a create makes of another one is noticed, and can be restored."""
         self.look_up.those()
+
+    def has_email(self, emails: Collection[str]) -> bool:
+        """Whether an account has one of these emails, in lower case."""
+        return any(
+            str(entry.get("value", "")).casefold() in emails
+            for account in self.look_up.those()
+            for entry in account.get("emails") or ()
+            if isinstance(entry, dict)
+        )
 
     def restore(self, account_id: str) -> bool:
         """Write an account back; see :meth:`~sims_sync.directory.writing.Writer.restore`."""

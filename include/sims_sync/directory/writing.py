@@ -47,6 +47,8 @@ class Readable(Protocol):
     connection_name: str
     look_up: LookUp
 
+    @property
+    def form(self) -> Form: ...
     def read(self, account_id: str) -> dict[str, Any] | None: ...
     def send(self, method: str, path: str, content: Any = None, **options: Any) -> requests.Response: ...
 
@@ -86,17 +88,11 @@ class Writer:
         """What to send, each made only when it is asked for. What needs no request gets into ``settled``."""
         for write in writes:
             self._under_way[write.key] = write
-            request = self._prepare(write, self._form)
+            request = self._prepare(write, self._directory.form)
             if isinstance(request, Written):
                 settled.append(request)
             else:
                 yield request
-
-    @property
-    def _form(self) -> Form:
-        """The highest form that the directory takes, as far as it is known."""
-        offers, learnt = self._directory.capabilities, self._directory.learnt
-        return max(learnt.form, offers.form, key=LADDER.index)
 
     def _prepare(self, write: Write, form: Form) -> Request | Written:
         """What to send for a write, after a look at the account where the directory has no versions."""
@@ -258,7 +254,7 @@ class Writer:
         before, now = self._directory.look_up.account(account_id), self._directory.read(account_id)
         if before is None or now is None:
             return False
-        for form in LADDER[LADDER.index(max(self._form, "attribute", key=LADDER.index)) :]:
+        for form in LADDER[LADDER.index(max(self._directory.form, "attribute", key=LADDER.index)) :]:
             request = restoring(account_id, now, before, self._mapping, form=form)
             if self._alone(request).status == "changed":
                 break

@@ -80,7 +80,7 @@ def disable_leavers(run: Run, loaded: Reference | None) -> Reference:
         earlier = _write_down_planned(run, approval, plan.for_leavers)
         results, fault = _write(run, directory, plan.for_leavers, replan, lease, RefusalsAsSuch())
         if fault is None:
-            results, fault = _read_back(directory, results)
+            results, fault = _read_back(directory, plan.for_leavers, results, lease)
         _learn(run, directory, [], wanted_accounts(run, source))
         _write_down_done(run, approval, results, earlier if fault else frozenset())
         reference = _save(run, DisableLeaversFacts, approval, plan.for_leavers, results)
@@ -193,10 +193,12 @@ def _learn(run: Run, directory: Directory, results: list[Result], should: pd.Dat
         run.state.save_learnt(learnt)
 
 
-def _read_back(directory: Directory, results: list[Result]) -> tuple[list[Result], SyncError | None]:
+def _read_back(
+    directory: Directory, changes: list[Change], results: list[Result], lease: Lease
+) -> tuple[list[Result], SyncError | None]:
     """The results after a look at the accounts that were disabled, and the fault that follows from them, if any."""
     try:
-        results = read_back(directory, results)
+        results = read_back(directory, changes, results, lease.check)
     except SyncError as fault:
         return results, fault
     active = [result.person_id for result in results if result.detail == LEFT_AS_IT_WAS]
