@@ -211,6 +211,7 @@ def check_written(
     lost = {each.result.person_id for each in done if not each.is_kept(directory.mapping)}
     fine = [each for each in done if each.account is not None and each.result.person_id not in lost]
     _settle(directory, fine, should, may_write)
+    _learn_what_the_list_hides(directory, [each for each in fine if each.result.was_so], should)
     return [
         replace(each, result="failed", detail=NOT_KEPT) if each.result == "done" and each.person_id in lost else each
         for each in results
@@ -267,6 +268,17 @@ def _settle(
 
     _write_again(directory, again, lambda each: len(stayed([each])) == len(each.values), may_write)
     _learn_kept(directory, written, stayed(again))
+
+
+def _learn_what_the_list_hides(directory: ReadableDirectory, were_so: Sequence[_Written], should: pd.DataFrame) -> None:
+    """Some servers leave values out of the list that the account itself has: compared with the list, it would be
+    written every night."""
+    if not were_so:
+        return
+    listed = {directory.mapping.person_id(each): each for each in directory.list_accounts()}
+    seen = [replace(each, account=listed[each.change.person_id]) for each in were_so if each.change.person_id in listed]
+    hidden = [difference for _, row in _found_otherwise(directory, seen, should) for difference in row]
+    directory.learnt = with_kept(directory.learnt, hidden)
 
 
 def _learn_kept(directory: ReadableDirectory, written: Sequence[_Written], stayed: Sequence[Difference]) -> None:

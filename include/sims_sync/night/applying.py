@@ -13,16 +13,22 @@ from sims_sync.changes.apply import Replan, apply_changes, replan_leaver, replan
 from sims_sync.changes.change import LEAVER_KINDS, Change
 from sims_sync.changes.checking import LEFT_AS_IT_WAS, check_written, read_back
 from sims_sync.changes.guards import allowed
-from sims_sync.changes.on_roll import what_tells_apart
 from sims_sync.changes.plan import Plan
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
 from sims_sync.changes.result import Result
-from sims_sync.directory.refusals import answer_of
 from sims_sync.directory.scim_client import Directory
 from sims_sync.model.attributes import only_special
 from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
 from sims_sync.night.approval import PLAN_LIFETIME
 from sims_sync.night.planning import discovered, open_plan, plan_options, superseded, wanted_accounts
+from sims_sync.night.remembering import (
+    learn,
+    remember_applied,
+    remember_departed,
+    remember_refused,
+    write_down_done,
+    write_down_planned,
+)
 from sims_sync.night.run import Run, Skipped, Superseded
 from sims_sync.runs.documents import (
     ApproveFacts,
@@ -32,7 +38,7 @@ from sims_sync.runs.documents import (
     Reference,
     ValidateFacts,
 )
-from sims_sync.runs.mark import Departures, Mark
+from sims_sync.runs.mark import Mark
 from sims_sync.runs.reading import StageOutput
 from sims_sync.store.lease import Lease, hold_lease
 
@@ -53,10 +59,11 @@ def load(run: Run, approved: Reference | None) -> Reference:
         results, fault = _write(run, directory, plan.for_students, replan, lease, refusals)
         if fault is None:
             results, fault = _check(directory, plan.for_students, results, should, lease)
-        _learn(run, directory, results, should)
+        learn(run, directory, results, should)
         reference = _save(run, LoadFacts, approval, plan.for_students, results, newly_refused=refusals.newly_refused)
         if fault is None:
-            _remember_refused(run, results)
+            remember_refused(run, results)
+            remember_applied(run, directory, source.facts.students, results)
     _check_complete(plan.for_students, results, fault)
     return reference
 
@@ -77,12 +84,13 @@ def disable_leavers(run: Run, loaded: Reference | None) -> Reference:
         validation.table("roll"), validation.table("roll_emails"), plan_options(run, directory, source.facts)
     )
     with _alone(run, source, "disable_leavers") as lease:
-        earlier = _write_down_planned(run, approval, plan.for_leavers)
+        earlier = write_down_planned(run, approval, plan.for_leavers)
         results, fault = _write(run, directory, plan.for_leavers, replan, lease, RefusalsAsSuch())
         if fault is None:
             results, fault = _read_back(directory, plan.for_leavers, results, lease)
-        _learn(run, directory, [], wanted_accounts(run, source))
-        _write_down_done(run, approval, results, earlier if fault else frozenset())
+        learn(run, directory, [], wanted_accounts(run, source))
+        remember_departed(run, results)
+        write_down_done(run, approval, results, earlier if fault else frozenset())
         reference = _save(run, DisableLeaversFacts, approval, plan.for_leavers, results)
     _check_complete(plan.for_leavers, results, fault)
     return reference
@@ -182,17 +190,6 @@ def _check(
         return results, fault
 
 
-def _learn(run: Run, directory: Directory, results: list[Result], should: pd.DataFrame) -> None:
-    """Keep what was learnt of the directory, with the records of which it made one account with another's."""
-    shared = {each.person_id for each in results if each.code == "account_shared"}
-    rows = should[should["person_id"].isin(shared)]
-    told = {str(row["person_id"]): directory.learnt.digest(*what_tells_apart(row)) for _, row in rows.iterrows()}
-    learnt = directory.learnt.model_copy(update={"shared": {**directory.learnt.shared, **told}})
-    known = run.state.learnt(directory.base_url, run.school.directory)
-    if learnt.model_dump(exclude={"key"}) != known.model_dump(exclude={"key"}):
-        run.state.save_learnt(learnt)
-
-
 def _read_back(
     directory: Directory, changes: list[Change], results: list[Result], lease: Lease
 ) -> tuple[list[Result], SyncError | None]:
@@ -235,18 +232,6 @@ def _save(
     )
 
 
-def _remember_refused(run: Run, results: list[Result]) -> None:
-    """Keep which records the directory refused, for the next run; of those whom this one was not for, what is known
-    stays."""
-    kept = {} if run.parameters.only_person_ids is None else dict(run.state.refused())
-    for result in results:
-        if result.person_id is not None:
-            kept.pop(result.person_id, None)
-            if result.code == "rejected_by_directory":
-                kept[result.person_id] = answer_of(result.detail or "")
-    run.state.save_refused(kept)
-
-
 def _check_refusals(run: Run, newly_refused: int, extracted: int) -> None:
     """:raises PermanentFault: the directory refused more records than the limit `reject` allows."""
     most = allowed(run.school.limits.reject, extracted)
@@ -279,42 +264,3 @@ def _check_complete(changes: list[Change], results: list[Result], fault: SyncErr
             advice="What was written stays; the next try writes the rest.",
             retry_after=max(result.retry_after or 0 for result in failed) or None,
         )
-
-
-def _write_down_planned(run: Run, approval: StageOutput[ApproveFacts], changes: list[Change]) -> frozenset[str]:
-    """Write down for the limit of 7 days what is about to be disabled, so that a task that is killed has counted it.
-
-    :returns: what earlier tries of the task had written down.
-    """
-    planned = approval.facts.plan.sha256
-    earlier = frozenset(
-        account
-        for each in run.state.departures(datetime.now(UTC))
-        if (each.run_id, each.plan) == (run.run_id, planned)
-        for account in each.accounts
-    )
-    _write_down(run, approval, earlier | {str(change.account_id) for change in changes})
-    return earlier
-
-
-def _write_down_done(
-    run: Run, approval: StageOutput[ApproveFacts], results: list[Result], earlier: frozenset[str]
-) -> None:
-    """Write down what was disabled, in this try and (where it did not come to its end) in earlier ones.
-
-    Whether a write that failed got through is not known: it counts, unless the account was seen to be active.
-    """
-    written = [each for each in results if each.result != "rejected" and each.detail != LEFT_AS_IT_WAS]
-    _write_down(run, approval, earlier | {str(result.account_id) for result in written})
-
-
-def _write_down(run: Run, approval: StageOutput[ApproveFacts], accounts: frozenset[str]) -> None:
-    run.state.save_departures(
-        Departures(
-            run_id=run.run_id,
-            plan=approval.facts.plan.sha256,
-            at=datetime.now(UTC),
-            approved=approval.facts.asked,
-            accounts=tuple(sorted(accounts)),
-        )
-    )

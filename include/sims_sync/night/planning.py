@@ -17,6 +17,7 @@ from sims_sync.directory.present import account_table
 from sims_sync.directory.scim_client import Directory
 from sims_sync.directory.session import Endpoint
 from sims_sync.model.attributes import only_special
+from sims_sync.night.always_held import always_held
 from sims_sync.night.run import Run, Skipped
 from sims_sync.runs.documents import (
     ExtractFacts,
@@ -143,8 +144,12 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         directory=endpoint.base_url,
         knows_extension=any(each.extension for each in directory.mapping.written),
         lacking=capabilities.lacking,
+        students=int(accounts["is_student"].sum()),
         limits=tuple(MeasuredLimit(**each.as_document()) for each in measures),
-        reasons=(*_lost_mark(run, mark, accounts), *reasons_to_hold(planned, measures)),
+        reasons=(
+            *always_held(run, directory, mark, accounts),
+            *reasons_to_hold(planned, measures),
+        ),
         superseded=superseded(run, mark, source.facts),
         mark_seen=mark is not None,
         rejected=rejected_now,
@@ -254,14 +259,3 @@ def _accounts(run: Run, directory: Directory) -> pd.DataFrame:
 def _disabled_recently(run: Run) -> set[str]:
     departures = run.state.departures(datetime.now(UTC))
     return {account for each in departures if not each.approved for account in each.accounts}
-
-
-def _lost_mark(run: Run, mark: Mark | None, accounts: pd.DataFrame) -> list[str]:
-    """A school with earlier runs whose mark is gone is held (SPEC section 7)."""
-    if mark is not None or not (accounts["disabled_by_sync"].any() or run.state.has_applied()):
-        return []
-    return [
-        "The school's mark is gone (state/mark.json in its folder of the store), though earlier runs wrote to this "
-        "directory: nobody can tell whether a newer roll was applied. Restore state/ from a backup and clear `plan`; "
-        "or approve, if this roll is the newest."
-    ]

@@ -120,8 +120,8 @@ class PlanFacts(TransformFacts):
     """What was planned, and against what it was measured.
 
     :param directory: the base URL of the directory that the plan is for.
-    :param knows_extension: whether it has a place for something of the student extension.
     :param lacking: names of what the directory has no place for that can be written.
+    :param students: student accounts that the directory lists.
     :param reasons: why the plan is held until a person approves it; empty where it is not.
     :param superseded: why the run must not write, where a newer roll was applied.
     :param mark_seen: whether the school had a mark then.
@@ -132,6 +132,7 @@ class PlanFacts(TransformFacts):
     directory: str
     knows_extension: bool
     lacking: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    students: Count = Field(default=0, exclude_if=lambda number: not number)
     limits: tuple[MeasuredLimit, ...]
     reasons: tuple[str, ...] = Field(validation_alias="held", serialization_alias="held")
     superseded: str | None

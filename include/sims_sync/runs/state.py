@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from sims_sync.config.directory_settings import DirectorySettings
 from sims_sync.directory.learnt import Learnt, directory_of
 from sims_sync.model.errors import PermanentFault
-from sims_sync.runs.documents import Document, LoadFacts, PersonId
+from sims_sync.runs.documents import Count, Document, LoadFacts, PersonId
 from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.reading import open_output
 from sims_sync.store.content import as_json
@@ -48,6 +48,19 @@ class RefusedRecord(Document):
     told: str
 
 
+class Applied(Document):
+    """The last run whose ``load`` ended without a fault.
+
+    :param of: its directory and the directory's settings (``directory.learnt.directory_of``).
+    :param students: student accounts that the directory had then: listed when it was planned, and created, less
+        disabled.
+    """
+
+    of: str
+    students: Count
+
+
+_APPLIED = TypeAdapter(Applied | None)
 _REFUSED = TypeAdapter(list[RefusedRecord])
 _CLAIM = TypeAdapter(Claim | None)
 _MARK = TypeAdapter(Mark | None)
@@ -135,6 +148,14 @@ class SchoolState:
     def save_disabled_accounts(self, account_ids: Iterable[str]) -> None:
         """Keep the ids of the accounts that the sync disabled."""
         self._save("disabled", _DISABLED, sorted(account_ids))
+
+    def applied(self) -> Applied | None:
+        """What is known of the last applied run; none before the first one, or one of an earlier version."""
+        return self._load("applied", _APPLIED, None)
+
+    def save_applied(self, applied: Applied) -> None:
+        """Keep what the next run must know of one that was applied."""
+        self._save("applied", _APPLIED, applied)
 
     def refused(self) -> dict[str, str]:
         """What the directory said of the records that it refused in the last applied run, by Person ID."""

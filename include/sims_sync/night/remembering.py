@@ -1,0 +1,97 @@
+"""What a run leaves for the next ones: what it learnt, what was refused, what it disabled."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from sims_sync.changes.change import Change
+from sims_sync.changes.checking import LEFT_AS_IT_WAS
+from sims_sync.changes.on_roll import what_tells_apart
+from sims_sync.changes.result import Result
+from sims_sync.directory.refusals import answer_of
+from sims_sync.directory.scim_client import Directory
+from sims_sync.night.run import Run
+from sims_sync.runs.documents import ApproveFacts
+from sims_sync.runs.mark import Departures
+from sims_sync.runs.reading import StageOutput
+from sims_sync.runs.state import Applied
+
+
+def learn(run: Run, directory: Directory, results: list[Result], should: pd.DataFrame) -> None:
+    """Keep what was learnt of the directory, with the records of which it made one account with another's."""
+    shared = {each.person_id for each in results if each.code == "account_shared"}
+    rows = should[should["person_id"].isin(shared)]
+    told = {str(row["person_id"]): directory.learnt.digest(*what_tells_apart(row)) for _, row in rows.iterrows()}
+    learnt = directory.learnt.model_copy(update={"shared": {**directory.learnt.shared, **told}})
+    known = run.state.learnt(directory.base_url, run.school.directory)
+    if learnt.model_dump(exclude={"key"}) != known.model_dump(exclude={"key"}):
+        run.state.save_learnt(learnt)
+
+
+def remember_refused(run: Run, results: list[Result]) -> None:
+    """Keep which records the directory refused, for the next run; of those whom this one was not for, what is known
+    stays."""
+    kept = {} if run.parameters.only_person_ids is None else dict(run.state.refused())
+    for result in results:
+        if result.person_id is not None:
+            kept.pop(result.person_id, None)
+            if result.code == "rejected_by_directory":
+                kept[result.person_id] = answer_of(result.detail or "")
+    run.state.save_refused(kept)
+
+
+def remember_applied(run: Run, directory: Directory, listed: int, results: list[Result]) -> None:
+    """Keep which directory was written to, and how many student accounts it has now.
+
+    :param listed: student accounts when it was planned.
+    """
+    created = sum(each.kind == "create" and each.result == "done" for each in results)
+    run.state.save_applied(Applied(of=directory.learnt.of, students=listed + created))
+
+
+def remember_departed(run: Run, results: list[Result]) -> None:
+    """Some directories list no account that is disabled."""
+    if applied := run.state.applied():
+        left = sum(each.result == "done" for each in results)
+        run.state.save_applied(applied.model_copy(update={"students": max(applied.students - left, 0)}))
+
+
+def write_down_planned(run: Run, approval: StageOutput[ApproveFacts], changes: list[Change]) -> frozenset[str]:
+    """Write down for the limit of 7 days what is about to be disabled, so that a task that is killed has counted it.
+
+    :returns: what earlier tries of the task had written down.
+    """
+    planned = approval.facts.plan.sha256
+    earlier = frozenset(
+        account
+        for each in run.state.departures(datetime.now(UTC))
+        if (each.run_id, each.plan) == (run.run_id, planned)
+        for account in each.accounts
+    )
+    _write_down(run, approval, earlier | {str(change.account_id) for change in changes})
+    return earlier
+
+
+def write_down_done(
+    run: Run, approval: StageOutput[ApproveFacts], results: list[Result], earlier: frozenset[str]
+) -> None:
+    """Write down what was disabled, in this try and (where it did not come to its end) in earlier ones.
+
+    Whether a write that failed got through is not known: it counts, unless the account was seen to be active.
+    """
+    written = [each for each in results if each.result != "rejected" and each.detail != LEFT_AS_IT_WAS]
+    _write_down(run, approval, earlier | {str(result.account_id) for result in written})
+
+
+def _write_down(run: Run, approval: StageOutput[ApproveFacts], accounts: frozenset[str]) -> None:
+    run.state.save_departures(
+        Departures(
+            run_id=run.run_id,
+            plan=approval.facts.plan.sha256,
+            at=datetime.now(UTC),
+            approved=approval.facts.asked,
+            accounts=tuple(sorted(accounts)),
+        )
+    )
