@@ -82,6 +82,16 @@ def _in_utf_16(call: Call) -> Reply:
     return call.with_body(call.answer.body.decode().replace("utf-8", "utf-16", 1).encode("utf-16"))
 
 
+def _in(charset: str, *, declared: str = "") -> Make:
+    """The answer in the encoding that its HTTP header names, whatever it declares itself."""
+
+    def make(call: Call) -> Reply:
+        envelope = call.answer.body.decode().replace('<?xml version="1.0" encoding="utf-8"?>', declared, 1)
+        return call.with_body(envelope.encode(charset), Content_Type=f"text/xml; charset={charset}")
+
+    return make
+
+
 def _byte_by_byte(call: Call) -> Reply:
     body = call.answer.body
     return replace(call.answer, stream=(body[place : place + 1] for place in range(len(body))))
@@ -99,6 +109,14 @@ HARMLESS: dict[str, Make] = {
     "a document that is text only": _declares_document("us-ascii"),
     "a byte order mark": lambda call: call.with_document(f"\ufeff\n{call.document}"),
     "an envelope in utf-16": _in_utf_16,
+    "an envelope in iso-8859-1, as its header says": _in("iso-8859-1"),
+    "an envelope in windows-1252, which says utf-8 itself": _in(
+        "cp1252", declared='<?xml version="1.0" encoding="utf-8"?>'
+    ),
+    "an envelope in utf-8, which says utf-16 itself": _in("utf-8", declared='<?xml version="1.0" encoding="utf-16"?>'),
+    "an envelope in an encoding that nobody knows, by its header": lambda call: call.with_body(
+        call.answer.body, Content_Type="text/xml; charset=klingon"
+    ),
     "an answer in chunks of a byte": _byte_by_byte,
     "an answer that is compressed": lambda call: call.with_body(
         gzip.compress(call.answer.body), Content_Encoding="gzip"

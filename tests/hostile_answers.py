@@ -118,7 +118,10 @@ def _not_the_bytes_that_it_declares(call: Call) -> Reply:
 
 
 def _declares(encoding: str) -> Make:
-    return lambda call: call.with_body(call.answer.body.replace(b"utf-8", encoding.encode(), 1))
+    """Of an answer whose HTTP header names no encoding."""
+    return lambda call: call.with_body(
+        call.answer.body.replace(b"utf-8", encoding.encode(), 1), Content_Type="text/xml"
+    )
 
 
 def _document_in_no_encoding(call: Call) -> Reply:

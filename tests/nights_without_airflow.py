@@ -59,7 +59,7 @@ class Night:
 def run_of(store: Folder, school_id: str, run_id: str, effective_date: date, **parameters: Any) -> Run:
     """A run of a configured school, by its Airflow connections."""
     school = find_school(school_id)
-    source = Sims(lambda: sims_client(school.sims_connection), school.la, school.estab)
+    source = Sims(lambda: sims_client(school.sims_connection), school.la, school.estab, school.sims.names)
     given = {"effective_date": effective_date.isoformat(), **parameters}
     return Run(
         school=school,

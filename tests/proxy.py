@@ -20,6 +20,8 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from requests.structures import CaseInsensitiveDict
+
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host"})
 
 
@@ -139,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _head(self, reply: Reply) -> bytes:
         self.send_response(reply.status)
-        for name, value in {"Content-Type": "text/xml", **reply.headers}.items():
+        for name, value in CaseInsensitiveDict({"Content-Type": "text/xml", **reply.headers}).items():
             self.send_header(name, value)
         if _chunked(reply):
             self.send_header("Transfer-Encoding", "chunked")

@@ -18,6 +18,7 @@ from functools import cached_property
 from threading import Thread
 
 from lxml import etree
+from requests.structures import CaseInsensitiveDict
 
 from proxy import Forward, Meddle, Reply, Request
 from sandbox.sims import soap
@@ -86,7 +87,7 @@ class Call:
     def with_body(self, body: bytes, **headers: str) -> Reply:
         """An HTTP answer that is whole, with another body."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Reply(200, body, {**self.answer.headers, **named})
+        return Reply(200, body, CaseInsensitiveDict({**self.answer.headers, **named}))
 
 
 Make = Callable[[Call], Reply]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -14,7 +15,16 @@ Rows = Sequence[Row]
 
 
 def text(row: Row, column: str) -> str | None:
-    return (row.get(column) or "").strip() or None
+    value = unicodedata.normalize("NFC", row.get(column) or "")
+    while value and is_invisible(value[0]):
+        value = value[1:]
+    while value and is_invisible(value[-1]):
+        value = value[:-1]
+    return value or None
+
+
+def is_invisible(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) in ("Cf", "Zs", "Cc")
 
 
 def person_id(row: Row) -> str | None:
@@ -31,7 +41,7 @@ def is_email_address(value: str) -> bool:
     return bool(
         before
         and value.count("@") == 1
-        and not any(character.isspace() for character in value)
+        and not any(is_invisible(character) for character in value)
         and domain.count(".") >= 1
         and all(domain.split("."))
     )
@@ -44,7 +54,7 @@ def day(row: Row, column: str) -> date | None:
         return None
     if not re.fullmatch(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?", value):
         raise ValueError
-    return date.fromisoformat(value[:10])
+    return None if int(value[:4]) < 1900 else date.fromisoformat(value[:10])
 
 
 def has_days(row: Row) -> bool:
@@ -130,7 +140,13 @@ class PlainAccount:
         return [row for row in self.tables[table] if person_id(row) == self.id]
 
     def telephones(self, location: str) -> list[Row]:
-        return [row for row in self.rows("telephones") if text(row, "location") == location and text(row, "number")]
+        return [
+            row
+            for row in self.rows("telephones")
+            if text(row, "location") == location
+            and text(row, "number")
+            and (text(row, "device") or "").lower() not in ("f", "fax", "text phone", "textphone", "minicom")
+        ]
 
     def take_marked(self, column: str, rows: Rows, value: str, sims_id: str) -> None:
         primaries = [row for row in rows if flag(row, "primary")]
@@ -190,6 +206,8 @@ class PlainAccount:
         self.values["date_of_birth"] = None
         try:
             born = day(student, "date_of_birth")
+            if text(student, "date_of_birth") and not born:
+                raise ValueError
         except ValueError:
             self.keep.add("date_of_birth")
             self.warnings.add("invalid_date")

@@ -24,23 +24,30 @@ Pool = Sequence[str | None]
 FLAGS: Pool = ["T", "F", "F", "yes", "No", "1", "0", None, "", "?"]
 STARTS: Pool = [
     *(None, "2019-09-01", "2025-09-01", "2026-11-22T00:00:00", "2026-11-23T00:00:00", "2026-11-24", "2027-01-01"),
-    *("", "2026-02-30T00:00:00", "soon"),
+    *("", "2026-02-30T00:00:00", "soon", "0001-01-01T00:00:00", "1899-12-30"),
 ]
 ENDS: Pool = [
     *(None, None, "2026-11-20", "2026-11-21", "2026-11-22T00:00:00", "2026-11-23T00:00:00", "2027-01-01"),
-    *("9999-12-31T00:00:00", "2026-11-31", ""),
+    *("9999-12-31T00:00:00", "2026-11-31", "", "0001-01-01T00:00:00", "0000-00-00"),
 ]
-WORDS: Pool = [None, "", "The Mill", " Flat 2", "Zoë Court", "7"]
+WORDS: Pool = [None, "", "The Mill", " Flat 2", "Zoë Court", "Zoe\u0308 Court", "\u200b", "7"]
 PERSON = None
 """Stands for the Person ID of one of the school's people."""
 
 POOLS: dict[str, dict[str, Pool | None]] = {
     "students": {
         "person_id": PERSON,
-        "forename": ["Ada", "Zoë ", "Bea", "Cy", "Dot", "Eve", None],
+        "forename": ["Ada", "Zoë ", "Zoe\u0308\u2060", "Bea", "Cy", "Dot", "Eve", "\ufeff", None],
         "surname": ["Archer", "O'Neil", "Grundy", "Carter", "Aldridge", " "],
         "gender": [None, "Male", "FEMALE ", "other"],
-        "date_of_birth": [None, "2014-05-06T00:00:00", "2014-05-06", "2014-06-31T00:00:00", "May"],
+        "date_of_birth": [
+            None,
+            "2014-05-06T00:00:00",
+            "2014-05-06",
+            "2014-06-31T00:00:00",
+            "May",
+            "0001-01-01T00:00:00",
+        ],
         "admission_number": [None, "004604", "1 "],
     },
     "addresses": {
@@ -60,6 +67,7 @@ POOLS: dict[str, dict[str, Pool | None]] = {
         "person_id": PERSON,
         "telephone_id": ["1", "2", "3", "4", "5"],
         "location": ["H", "M", "H", "M", "W", None],
+        "device": [None, "Telephone", "Fax", "text phone", "T", "Pager"],
         "number": ["01632 960001", "07700 900001", " 07700 900002", "01632 960003", None, " "],
         "main": FLAGS,
         "primary": FLAGS,
@@ -71,6 +79,7 @@ POOLS: dict[str, dict[str, Pool | None]] = {
         "email_address": [
             *("a@example.org", " b@example.org", "c@example.org", "d@example.org", "e@example.org"),
             *(None, " ", "a@b@example.org", "d@example", "e f@example.org"),
+            *("\u200bf@example.org", "g\u00ad@example.org", "h@example.org\u00a0"),
         ],
         "main": FLAGS,
         "primary": FLAGS,

@@ -32,7 +32,9 @@ def test_a_record_without_a_fault_is_accepted() -> None:
     assert validation.findings.columns.tolist() == list(FINDING_COLUMNS)
 
 
-@pytest.mark.parametrize("blank", [None, "", "  "])
+@pytest.mark.parametrize(
+    "blank", [None, "", "  ", "\u200b", "\u00a0", "\ufeff\u2060", "\u00ad", "\t\x7f", "\u2003 \u200e", "\U000e0020"]
+)
 def test_forename_and_surname_are_required_in_all_cases(blank: str | None) -> None:
     assert codes(validate(sims_tables(students=[{**ADA, "forename": blank}]))) == ["no_forename"]
     assert codes(validate(sims_tables(students=[{**ADA, "surname": blank}]))) == ["no_surname"]
@@ -177,6 +179,40 @@ def test_a_student_without_an_admission_number_is_accepted() -> None:
     validation = validate(sims_tables(students=[{**ADA, "admission_number": None}]))
     assert codes(validation) == []
     assert validation.roll["school_identifier"].isna().all()
+
+
+def spoilt(*pairs: tuple[str, str]) -> pd.DataFrame:
+    """Rows of whom a character was dropped from."""
+    return pd.DataFrame(pairs, columns=["person_id", "table"], dtype="str")
+
+
+def test_who_has_a_character_that_was_dropped_gets_one_warning_and_is_accepted_all_the_same() -> None:
+    students = [ADA, {**ADA, "person_id": "9", "surname": None}]
+    dropped = spoilt(("9", "students"), ("2447", "emails"), ("2447", "addresses"))
+    validation = validate(sims_tables(students=students), spoilt=dropped)
+    assert validation.students["person_id"].tolist() == ["2447"]
+    warnings = validation.findings[validation.findings["code"] == "invalid_character"]
+    assert warnings["person_id"].tolist() == ["9", "2447"]
+    assert warnings["school_identifier"].tolist() == ["004604", "004604"]
+    assert warnings["detail"].isna().all()
+    assert not CODES["invalid_character"].stops
+
+
+@pytest.mark.parametrize(
+    ("tables", "detail"),
+    [
+        (["sen_provisions"], "SEN information"),
+        (["free_meals"], "Free school meals"),
+        (["sen_provisions", "telephones"], None),
+        (["students", "free_meals"], None),
+    ],
+)
+def test_a_warning_about_a_special_category_alone_names_it_so_that_it_can_be_kept_from_who_may_only_read(
+    tables: list[str], detail: str | None
+) -> None:
+    validation = validate(sims_tables(), spoilt=spoilt(*(("2447", table) for table in tables)))
+    (told,) = validation.findings["detail"].astype("object").where(validation.findings["detail"].notna(), None)
+    assert told == detail
 
 
 def test_only_person_ids_are_these_students_alone() -> None:

@@ -8,11 +8,13 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sims_sync.airflow.configured import configured_store
+from sims_sync.config.schools_file import ConfigError, load_schools
 from sims_sync.runs.retention import school_ids
-from sims_sync.runs.subject_access import Busy, Held, Stored
+from sims_sync.runs.subject_access import Busy, Held, PartDocument, Stored
 from sims_sync.sources.sims.parting import rows_of_person
 from sims_sync.sources.sims.sims_source import Sims
 
@@ -96,7 +98,16 @@ def _asked(options: Namespace) -> tuple[str, list[Stored]]:
     if options.school and options.school not in there:
         raise SystemExit(f"The store has no folder of {options.school}. There are: {', '.join(there) or 'none'}.")
     wanted = there if options.all_schools else [options.school]
-    return person_id, [Stored(root, school_id, Sims.key, rows_of_person) for school_id in wanted]
+    return person_id, [Stored(root, school_id, Sims.key, _part_document(school_id)) for school_id in wanted]
+
+
+def _part_document(school_id: str) -> PartDocument:
+    """What parts SIMS's documents of a school, which may have names of its own."""
+    try:
+        school = load_schools()[0].get(school_id)
+    except ConfigError as error:
+        raise SystemExit(f"{error} It says what the documents of a school call a Person ID.") from None
+    return partial(rows_of_person, names=school.sims.names) if school else rows_of_person
 
 
 def _confirmed(person_id: str) -> bool:

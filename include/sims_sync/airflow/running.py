@@ -45,7 +45,7 @@ def running(stage: str, school_id: str) -> Iterator[Run]:
             recorded(files, stage, passes=AirflowException),
         ):
             school, dag_run = find_school(school_id), context["dag_run"]
-            source = Sims(lambda: sims_client(school.sims_connection), school.la, school.estab)
+            source = Sims(lambda: sims_client(school.sims_connection), school.la, school.estab, school.sims.names)
             run_date = dag_run.logical_date or dag_run.run_after
             yield Run(
                 school=school,

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, field_validator
 from sims_sync.config.directory_settings import DirectorySettings
 from sims_sync.config.fields import MANUAL, Code, Days, EmailAddress, Schedule, Strict, Text
 from sims_sync.config.limits import Limits
+from sims_sync.config.sims_settings import SimsSettings
 
 _FIRST_MINUTE, _LAST_MINUTE = 1 * 60, 4 * 60 - 1  # nightly runs start between 01:00 and 04:00
 
@@ -47,6 +48,7 @@ class School(Kept):
     ignored_roles: list[Text] = Field(default_factory=lambda: ["user"])
     limits: Limits = Limits()
     directory: DirectorySettings = Field(default_factory=DirectorySettings)
+    sims: SimsSettings = SimsSettings()
 
     @field_validator("timezone")
     @classmethod

@@ -17,6 +17,9 @@ from pydantic import ValidationError
 from sims_sync.config.school_entry import Kept, School
 
 CONFIG_VARIABLE = "SIMS_SYNC_CONFIG"
+_MERGED = {"limits": 1, "directory": 1, "sims": 2}
+"""Keys of which a school says only what is other than in `defaults`, and how many levels of keys that holds for."""
+
 DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "schools.yaml"
 
 
@@ -123,20 +126,23 @@ def _school(path: Path, position: int, entry: Any, defaults: dict[Any, Any]) -> 
         raise ConfigError(f"{path}: school {name}: {_problems(error)}.") from None
 
 
-_BY_KEY = ("limits", "directory")
-"""Of these a school says key by key what it has otherwise than the defaults."""
-
-
 def _merged(defaults: dict[Any, Any], entry: dict[Any, Any]) -> dict[Any, Any]:
-    """What holds for a school: its own values before the defaults."""
+    """What holds for a school: its own values before the defaults; likewise each limit, and each of SIMS's names."""
     merged = {**defaults, **entry}
-    for name in _BY_KEY:
-        values = [each[name] for each in (defaults, entry) if each.get(name) is not None]
-        merged.pop(name, None)
-        if values:
-            mappings = all(isinstance(each, dict) for each in values)
-            merged[name] = {key: value for each in values for key, value in each.items()} if mappings else values[-1]
+    for key, depth in _MERGED.items():
+        said = [each[key] for each in (defaults, entry) if each.get(key) is not None]
+        merged.pop(key, None)
+        if said:
+            merged[key] = _over(said[0], said[-1], depth)
     return merged
+
+
+def _over(default: Any, own: Any, depth: int) -> Any:
+    """A mapping over another one: its own values count, and so in the mappings in it, so many levels deep."""
+    if not isinstance(default, dict) or not isinstance(own, dict):
+        return own
+    deeper = {key: _over(default[key], own[key], depth - 1) for key in default.keys() & own.keys()} if depth > 1 else {}
+    return {**default, **own, **deeper}
 
 
 def _problems(error: ValidationError) -> str:

@@ -55,4 +55,11 @@ class RollRefused(PermanentFault):
 
 
 class UnexpectedAnswer(SyncError):
-    """The server answered something that the protocol does not allow; the task fails after its retries."""
+    """The server answered something that the protocol does not allow; the task fails after its retries.
+
+    :param document: the name and the content of what cannot be read, to be kept with the run.
+    """
+
+    def __init__(self, message: str, *, advice: str = "", document: tuple[str, bytes] | None = None) -> None:
+        super().__init__(message, advice=advice)
+        self.document = document

@@ -157,6 +157,13 @@ CODES: dict[str, Code] = {
             "Correct the date in SIMS.",
         ),
         Code(
+            "invalid_character",
+            False,
+            "A value of the student's record holds a character that stands for nothing, such as a pasted control "
+            "character; it was left out.",
+            "Type the value anew in SIMS (names, addresses, telephones and emails).",
+        ),
+        Code(
             "account_not_linked",
             False,
             "An account without a Person ID has the user name, school identifier or email of a student on roll; "

@@ -12,8 +12,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from sims_sync.model.text import composed
+
 _DAY = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)"
-_FIRST_DAY = "0001-01-01"
+_FIRST_DAY = "1900-01-01"
 _SET = ("t", "true", "y", "yes", "1")
 _SAID = {"true": True, "false": False}
 
@@ -44,7 +46,7 @@ class Kind:
 
     def read(self, value: Any) -> Any:
         """A value of an account, as its JSON has it, as a cell."""
-        return None if value in (None, "") else str(value)
+        return None if value in (None, "") else composed(str(value))
 
     def write(self, cell: Any) -> Any:
         """A cell as the value that is written; none for a blank."""
@@ -167,11 +169,20 @@ def is_blank(cell: Any) -> bool:
 def days(text: pd.Series[str]) -> pd.Series[str]:
     """Dates such as ``2007-06-01T00:00:00`` as ISO days (``str``): only the day counts. Null where there is none.
 
-    A text that is not null and whose day is null was no date.
+    A text that is not null and whose day is null was no date; none is before 1900.
     """
-    day = text.where(text.str.fullmatch(_DAY).fillna(False).astype(bool)).str.slice(0, 10)
+    day = _look_like_days(text)
     in_calendar = pd.to_datetime(day, format="%Y-%m-%d", errors="coerce").notna() & (day >= _FIRST_DAY)
     return day.where(in_calendar)
+
+
+def say_no_day(text: pd.Series[str]) -> pd.Series[bool]:
+    """Whether a text is a date before 1900: ``0001-01-01`` is how .NET writes that there is none."""
+    return _look_like_days(text).lt(_FIRST_DAY).fillna(False).astype(bool)
+
+
+def _look_like_days(text: pd.Series[str]) -> pd.Series[str]:
+    return text.where(text.str.fullmatch(_DAY).fillna(False).astype(bool)).str.slice(0, 10)
 
 
 def flags(text: pd.Series[str]) -> pd.Series[bool]:
@@ -193,7 +204,11 @@ def _documents(text: pd.Series[str], form: type) -> pd.Series[str]:
 
 
 def _filled(entry: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
-    return {part: entry[part] for part in parts if entry.get(part)}
+    return {part: _composed(entry[part]) for part in parts if entry.get(part)}
+
+
+def _composed(value: Any) -> Any:
+    return composed(value) if isinstance(value, str) else value
 
 
 def _as_set(provisions: str) -> str:

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sims_sync.model.text import trimmed, trimmed_column
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -29,15 +31,15 @@ class KeyForm:
     def keys(self, text: pd.Series[str]) -> pd.Series[str]:
         """Keys in their one spelling.
 
-        :param text: as a source or a directory wrote them; space round them does not count.
+        :param text: as a source or a directory wrote them; spaces and invisible characters round them do not count.
         :returns: the keys (``str``), null where a text is none.
         """
-        found = text.astype("str").str.strip().str.extract(f"^(?:{self.pattern})$")["key"]
+        found = trimmed_column(text.astype("str")).str.extract(f"^(?:{self.pattern})$")["key"]
         return found.astype("str")
 
     def key(self, text: Any) -> str | None:
         """One key in its one spelling; none where the text is no key."""
-        found = re.fullmatch(self.pattern, str("" if text is None else text).strip())
+        found = re.fullmatch(self.pattern, trimmed(str("" if text is None else text)))
         return found["key"] if found else None
 
 

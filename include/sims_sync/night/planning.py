@@ -3,7 +3,6 @@ directory."""
 
 from __future__ import annotations
 
-import gzip
 import logging
 from collections import Counter
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from sims_sync.directory.present import account_table
 from sims_sync.directory.scim_client import Directory
 from sims_sync.directory.session import Endpoint
 from sims_sync.model.attributes import only_special
+from sims_sync.model.errors import UnexpectedAnswer
 from sims_sync.night.always_held import always_held
 from sims_sync.night.run import Run, Skipped
 from sims_sync.runs.documents import (
@@ -28,6 +28,7 @@ from sims_sync.runs.documents import (
     TransformFacts,
     ValidateFacts,
 )
+from sims_sync.runs.files import RAW, packed_document
 from sims_sync.runs.mark import Mark
 from sims_sync.runs.reading import StageOutput
 from sims_sync.sources import source as sources
@@ -37,6 +38,9 @@ from sims_sync.students.validation import validate as validate_tables
 from sims_sync.students.wanted import accounts_as_they_should_be
 
 log = logging.getLogger(__name__)
+
+_SPOILT = "invalid_characters"
+"""The file that tells of whose rows characters were dropped."""
 
 
 def extract(run: Run) -> Reference:
@@ -50,14 +54,14 @@ def extract(run: Run) -> Reference:
     effective_date = run.parameters.effective_date
     with hold_lease(run.state.folder, "sims", f"{run.run_id} (extract)"):
         extracted_at = datetime.now(UTC)
-        extracted = sources.extract(run.source, effective_date)
+        extracted = _extracted(run)
     left_out = sum(rows for name, rows in extracted.left_out.items() if name not in sources.SPECIAL)
     if left_out:
         log.info("%d rows of people who are not on roll were left out", left_out)
-    raw = {f"{name}.xml.gz": gzip.compress(content, 6, mtime=0) for name, content in extracted.documents.items()}
+    raw = {f"{name}{RAW}": packed_document(content) for name, content in extracted.documents.items()}
     return run.files.save(
         ExtractFacts(effective_date=effective_date, extracted_at=extracted_at),
-        {**raw, **extracted.tables},
+        {**raw, **extracted.tables, _SPOILT: extracted.spoilt},
         counts={
             **{name: len(table) for name, table in extracted.tables.items() if name not in sources.SPECIAL},
             "left_out": left_out,
@@ -65,11 +69,31 @@ def extract(run: Run) -> Reference:
     )
 
 
+def _extracted(run: Run) -> sources.Extract:
+    """The roll. A document that cannot be read is kept, so that somebody can look at it.
+
+    :raises SyncError: it cannot be had.
+    """
+    try:
+        return sources.extract(run.source, run.parameters.effective_date)
+    except UnexpectedAnswer as fault:
+        if fault.document is None:
+            raise
+        kept = run.files.keep_document(*fault.document)
+        raise UnexpectedAnswer(
+            fault.message, advice=f"{fault.advice} The document is kept: {kept} in the run's folder of the store."
+        ) from None
+
+
 def validate(run: Run, extracted: Reference | None) -> Reference:
     """Tell the records that can be imported from those that cannot."""
     source = run.files.open(ExtractFacts, extracted)
-    validation = validate_tables(_tables(run, source), only_person_ids=run.parameters.only_person_ids)
-    codes = Counter(map(str, validation.findings["code"]))
+    validation = validate_tables(
+        _tables(run, source),
+        spoilt=source.table(_SPOILT) if f"{_SPOILT}.parquet" in source.files else None,
+        only_person_ids=run.parameters.only_person_ids,
+    )
+    codes = Counter(map(str, _told_to_all(run, validation.findings)["code"]))
     return run.files.save(
         ValidateFacts(**source.facts.model_dump(), no_leaver_check=_no_leaver_check(run, codes)),
         {
@@ -100,7 +124,7 @@ def transform(run: Run, validated: Reference | None) -> Reference:
             "choices": transformation.choices,
             "findings": transformation.findings,
         },
-        counts={"accounts": len(transformation.accounts), "warnings": len(transformation.findings)},
+        counts={"accounts": len(transformation.accounts), "warnings": len(_told_to_all(run, transformation.findings))},
     )
 
 
@@ -178,6 +202,9 @@ def _kept_otherwise(run: Run, directory: Directory, planned: Plan) -> Plan:
         "value_not_kept",
         [f"{attribute.label}: {number} account(s)" for attribute, number in planned.kept.accounts.items() if number],
     )
+def _told_to_all(run: Run, findings: pd.DataFrame) -> pd.DataFrame:
+    """The findings that who may only read is told: those about special categories alone are not counted, either."""
+    return findings[~findings["detail"].isin([attribute.label for attribute in run.attributes if attribute.special])]
 
 
 def _told(run: Run, planned: Plan) -> dict[str, int]:

@@ -7,6 +7,7 @@ XCom), and a file that is not what the reference says is refused.
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ from sims_sync.store.folder import Folder
 
 RAW = ".xml.gz"
 """How the names of SIMS's own documents end. No stage reads them again; they are not kept for as long as the run."""
+
+
+def packed_document(content: bytes) -> bytes:
+    """One of SIMS's own documents, as its file holds it: the same for the same document."""
+    return gzip.compress(content, 6, mtime=0)
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,14 @@ class RunFiles:
         content = manifest.as_json()
         self.folder.write(f"{facts.stage}.json", content)
         return reference_to(self.folder, content, manifest)
+
+    def keep_document(self, name: str, content: bytes) -> str:
+        """Keep a document of SIMS that could not be read, for those who look for what is wrong with it.
+
+        :returns: where it lies in the run's folder.
+        """
+        (self.folder / "extract").write(f"{name}{RAW}", packed_document(content))
+        return f"extract/{name}{RAW}"
 
     def open(self, facts: type[F], reference: Reference | None = None) -> StageOutput[F]:
         """A stage's output (:func:`~sims_sync.runs.reading.open_output`)."""

@@ -15,6 +15,7 @@ import pandera.pandas as pa
 
 from sims_sync.model.errors import RollRefused
 from sims_sync.model.person import KeyForm
+from sims_sync.model.text import trimmed_column
 
 
 def _table(*columns: str, strict: str | bool = "filter") -> pa.DataFrameSchema:
@@ -41,7 +42,7 @@ TABLES: Mapping[str, pa.DataFrameSchema] = {
         "country",
     ),
     "person_addresses": _table("person_id", "address_id", "start_date", "end_date", "address_type"),
-    "telephones": _table("person_id", "telephone_id", "location", "number", "main", "primary"),
+    "telephones": _table("person_id", "telephone_id", "location", "number", "device", "main", "primary"),
     "emails": _table("person_id", "email_id", "location", "email_address", "main", "primary"),
     "sen_provisions": _table("person_id", "provision_type", "provision_description", "start_date", "end_date"),
     "free_meals": _table("person_id", "start_date", "end_date"),
@@ -49,6 +50,9 @@ TABLES: Mapping[str, pa.DataFrameSchema] = {
 """The seven tables, all of text (``str``, null where there is no value), in the source's order, which is meaningful.
 ``person_id`` is a key in its one spelling, null where the source sent none that is valid. All tables but ``students``
 may come with people who are no students (:func:`of_those_on_roll`). A table of what a source cannot know is empty."""
+
+_MAY_LACK = {"telephones": ("device",)}
+"""Columns that a table may come without: then they are null."""
 
 SPECIAL = frozenset({"sen_provisions", "free_meals"})
 """The tables that tell health or poverty: how many rows they have is told to nobody."""
@@ -62,12 +66,14 @@ class Fetched:
     :param content: as it came, to be kept with the run; empty where there is nothing to keep.
     :param table: the one of :data:`TABLES` that it holds, empty for a document that holds none.
     :param rows: the rows of the table, as text.
+    :param spoilt: the places of the rows from whose values characters were dropped.
     """
 
     name: str
     content: bytes = field(default=b"", repr=False)
     table: str = ""
     rows: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    spoilt: tuple[int, ...] = ()
 
 
 class Source(Protocol):
@@ -99,11 +105,13 @@ class Extract:
 
     :param documents: as they came, by name.
     :param tables: those of :data:`TABLES`, with the rows of those on roll alone.
+    :param spoilt: of whose rows characters were dropped: ``person_id`` of those on roll, ``table``.
     :param left_out: how many rows of each table were other people's.
     """
 
     documents: dict[str, bytes] = field(repr=False)
     tables: dict[str, pd.DataFrame] = field(repr=False)
+    spoilt: pd.DataFrame = field(repr=False)
     left_out: dict[str, int] = field(default_factory=dict)
 
 
@@ -113,17 +121,40 @@ def extract(source: Source, effective_date: date) -> Extract:
     :raises RollRefused: there are no students, or not one email address: then nothing more is asked for.
     :raises SyncError: what the source raises.
     """
-    extracted = Extract({}, {})
+    documents: dict[str, bytes] = {}
+    fetched_tables: dict[str, pd.DataFrame] = {}
+    spoilt: dict[str, pd.DataFrame] = {}
     for fetched in source.fetch(effective_date):
         if fetched.content:
-            extracted.documents[fetched.name] = fetched.content
+            documents[fetched.name] = fetched.content
         if fetched.table:
-            extracted.tables[fetched.table] = fetched.rows
+            fetched_tables[fetched.table] = fetched.rows
+            spoilt[fetched.table] = fetched.rows.iloc[list(fetched.spoilt)]
             _check(source.name, fetched, effective_date)
-    tables = owed(extracted.tables, source.key)
+    tables = owed(fetched_tables, source.key)
     kept = of_those_on_roll(tables)
     left_out = {name: len(table) - len(kept[name]) for name, table in tables.items()}
-    return Extract(extracted.documents, kept, {name: rows for name, rows in left_out.items() if rows})
+    return Extract(
+        documents,
+        kept,
+        _whose(spoilt, kept, source.key),
+        {name: rows for name, rows in left_out.items() if rows},
+    )
+
+
+def _whose(spoilt: Mapping[str, pd.DataFrame], tables: Mapping[str, pd.DataFrame], key: KeyForm) -> pd.DataFrame:
+    """Of whose rows something was dropped, as :attr:`Extract.spoilt`; an address is of all who live there.
+
+    :param spoilt: the rows, by table.
+    :param tables: the rows of those on roll.
+    """
+    on_roll, homes = tables["students"]["person_id"].dropna(), tables["person_addresses"]
+    people = {name: key.keys(rows["person_id"]) for name, rows in spoilt.items() if "person_id" in rows}
+    if "addresses" in spoilt:
+        there = trimmed_column(homes["address_id"]).isin(trimmed_column(spoilt["addresses"]["address_id"].dropna()))
+        people["addresses"] = homes.loc[there, "person_id"]
+    theirs = [pd.DataFrame({"person_id": ids[ids.isin(on_roll)], "table": name}) for name, ids in people.items()]
+    return pd.concat(theirs, ignore_index=True).astype("str").drop_duplicates(ignore_index=True)
 
 
 def owed(tables: Mapping[str, pd.DataFrame], key: KeyForm) -> dict[str, pd.DataFrame]:
@@ -131,11 +162,16 @@ def owed(tables: Mapping[str, pd.DataFrame], key: KeyForm) -> dict[str, pd.DataF
 
     :raises KeyError: a table is missing.
     """
-    checked = {name: schema.validate(tables[name].reset_index(drop=True)) for name, schema in TABLES.items()}
+    checked = {name: schema.validate(_whole(name, tables[name])) for name, schema in TABLES.items()}
     return {
         name: table.assign(person_id=key.keys(table["person_id"])) if "person_id" in table else table
         for name, table in checked.items()
     }
+
+
+def _whole(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    lacking = [column for column in _MAY_LACK.get(name, ()) if column not in table]
+    return table.reset_index(drop=True).assign(**dict.fromkeys(lacking)).astype(dict.fromkeys(lacking, "str"))
 
 
 def of_those_on_roll(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -150,8 +186,8 @@ def of_those_on_roll(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFra
         name: table[table["person_id"].isin(on_roll)] if "person_id" in table and name != "students" else table
         for name, table in tables.items()
     }
-    theirs = kept["person_addresses"]["address_id"].dropna().str.strip()
-    kept["addresses"] = kept["addresses"][kept["addresses"]["address_id"].str.strip().isin(theirs)]
+    theirs = trimmed_column(kept["person_addresses"]["address_id"].dropna())
+    kept["addresses"] = kept["addresses"][trimmed_column(kept["addresses"]["address_id"]).isin(theirs)]
     return {name: table.reset_index(drop=True) for name, table in kept.items()}
 
 

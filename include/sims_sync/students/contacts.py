@@ -18,13 +18,18 @@ _EMAIL_TYPES = {"H": "Personal", "W": "Work"}
 _MARKS = np.array(["primary", "main", "first in the list"])
 
 
+_NO_TELEPHONE = r"(?i)^f$|fax|facsimile|mini ?com|text[ -]?(?:tele)?phone"
+"""What a device says that nobody is called on. Any other is a telephone."""
+
+
 def telephone_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The telephones whose number is not blank.
+    """The telephones whose number is not blank, without those that are a fax or a text phone.
 
     :param rows: SIMS's telephones (see ``rows_of_people``).
     :returns: the rows with ``location`` in capitals, ``main`` and ``primary`` as flags (bool).
     """
-    rows = rows[rows["number"].notna()].reset_index(drop=True)
+    is_telephone = ~rows["device"].str.contains(_NO_TELEPHONE).fillna(False).astype(bool)
+    rows = rows[rows["number"].notna() & is_telephone].reset_index(drop=True)
     return rows.assign(location=rows["location"].str.upper(), main=flags(rows["main"]), primary=flags(rows["primary"]))
 
 

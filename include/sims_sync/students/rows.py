@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from sims_sync.model.kinds import days, flags
+from sims_sync.model.kinds import days, flags, say_no_day
+from sims_sync.model.text import INVISIBLE, trimmed_column
 
 # Spelt out, because the two regex engines under pandas do not agree on what \s is.
-_SPACES = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
-_EMAIL_ADDRESS = f"(?:[^@{_SPACES}]+@[^@.{_SPACES}]+(?:[.][^@.{_SPACES}]+)+)"
+_EMAIL_ADDRESS = f"(?:[^@{INVISIBLE}]+@[^@.{INVISIBLE}]+(?:[.][^@.{INVISIBLE}]+)+)"
 
 
 def rows_of_people(table: pd.DataFrame, people: pd.Series[str] | None = None) -> pd.DataFrame:
@@ -17,8 +16,8 @@ def rows_of_people(table: pd.DataFrame, people: pd.Series[str] | None = None) ->
 
     :param table: a table of the source (``sources.source.TABLES``) with a column ``person_id``, in its order.
     :param people: the Person IDs whose rows are wanted, default all.
-    :returns: the same columns and order, the index numbered anew; text trimmed, blank is null. Rows without a Person ID
-        belong to nobody and are left out.
+    :returns: the same columns and order, the index numbered anew; text as :func:`trimmed` has it. Rows without a
+        Person ID belong to nobody and are left out.
     """
     ids = table["person_id"]
     wanted = ids.notna() if people is None else ids.notna() & ids.isin(people)
@@ -26,25 +25,29 @@ def rows_of_people(table: pd.DataFrame, people: pd.Series[str] | None = None) ->
 
 
 def trimmed(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with all columns as text (``str``), trimmed, blank is null; the index numbered anew."""
+    """The table with all columns as text (``str``) in form NFC, trimmed, blank is null; the index numbered anew."""
     text = table.reset_index(drop=True).astype("str")
-    return text.apply(lambda column: column.str.strip().replace("", np.nan)) if len(text) else text
+    if text.empty:
+        return text
+    visible = text.apply(lambda column: trimmed_column(column).str.normalize("NFC"))
+    return visible.mask(visible == "")
 
 
 def are_email_addresses(text: pd.Series[str]) -> pd.Series[bool]:
-    """Whether a text has one ``@``, something before it, a domain with a dot after it, and no space."""
+    """Whether a text has one ``@``, something before it, a domain with a dot after it, and nothing invisible."""
     return text.str.fullmatch(_EMAIL_ADDRESS).fillna(False).astype(bool)
 
 
 def with_days(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of periods with ``start_date`` and ``end_date`` as ISO days.
+    """The rows of periods with ``start_date`` and ``end_date`` as ISO days; one before 1900 says that there is none.
 
-    :returns: the rows with a further column ``dated`` (bool): False where one of the dates is none, so that the row is
-        to be left out.
+    :returns: the rows with a further column ``dated`` (bool): False where one of the dates is invalid, so that the row
+        is to be left out.
     """
-    start, end = days(rows["start_date"]), days(rows["end_date"])
-    dated = (start.notna() | rows["start_date"].isna()) & (end.notna() | rows["end_date"].isna())
-    return rows.assign(start_date=start, end_date=end, dated=dated)
+    said = {name: rows[name].mask(say_no_day(rows[name])) for name in ("start_date", "end_date")}
+    found = {name: days(text) for name, text in said.items()}
+    invalid = {name: found[name].isna() & text.notna() for name, text in said.items()}
+    return rows.assign(**found, dated=~(invalid["start_date"] | invalid["end_date"]))
 
 
 def cover(rows: pd.DataFrame, day: str) -> pd.Series[bool]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 import pandera.pandas as pa
 
+from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.model.findings import FINDING_COLUMNS
+from sims_sync.model.person import sort_key
 from sims_sync.students.rows import email_rows, rows_of_people, trimmed
 
 _DUPLICATE = "is_duplicate"
@@ -37,6 +39,14 @@ _CODES = {
     ("has_usable_email", _MISSING): "email_not_usable",
 }
 
+_LABELS = {
+    table: attribute.label
+    for table, column in (("sen_provisions", "sen_information"), ("free_meals", "free_school_meals"))
+    for attribute in ATTRIBUTES
+    if attribute.column == column
+}
+"""What the special categories are called of which a table tells."""
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -47,8 +57,8 @@ class Validation:
     :param roll: who is on roll: one row for each student of the extract, validated or not: ``person_id`` (str, null
         where the source sent none that is valid), ``school_identifier`` (str, the admission number).
     :param roll_emails: every email address of those on roll, usable or not: ``person_id`` (str), ``email`` (str).
-    :param findings: why the other records were rejected; columns of ``FINDING_COLUMNS``, a row for each person and
-        code.
+    :param findings: why the other records were rejected, and warnings; columns of ``FINDING_COLUMNS``, a row for each
+        person and code.
     """
 
     students: pd.DataFrame
@@ -57,12 +67,18 @@ class Validation:
     findings: pd.DataFrame
 
 
-def validate(tables: Mapping[str, pd.DataFrame], *, only_person_ids: frozenset[str] | None = None) -> Validation:
+def validate(
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    spoilt: pd.DataFrame | None = None,
+    only_person_ids: frozenset[str] | None = None,
+) -> Validation:
     """Check all records in one pass, each for everything that can be wrong with it.
 
     A rejected record does not stop the rest, and a rejected student is still a student: on roll is the extract.
 
     :param tables: those of the source (``sources.source.TABLES``); read are ``students`` and ``emails``.
+    :param spoilt: of whose rows characters were dropped: ``person_id``, ``table``.
     :param only_person_ids: these students alone are returned.
     """
     students = trimmed(tables["students"])
@@ -75,8 +91,24 @@ def validate(tables: Mapping[str, pd.DataFrame], *, only_person_ids: frozenset[s
         students=_only(accepted, only_person_ids),
         roll=_only(roll, only_person_ids),
         roll_emails=_only(roll_emails.rename(columns={"email_address": "email"}), only_person_ids),
-        findings=_only(_one_for_each_person(findings), only_person_ids),
+        findings=_only(
+            pd.concat([_one_for_each_person(findings), *_dropped(spoilt, roll)], ignore_index=True), only_person_ids
+        ),
     )
+
+
+def _dropped(spoilt: pd.DataFrame | None, roll: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """A warning for each person of whose rows characters were dropped; it names a special category that it is about
+    alone."""
+    if spoilt is None or spoilt.empty:
+        return
+    numbers = roll.dropna(subset="person_id").drop_duplicates("person_id").set_index("person_id")["school_identifier"]
+    rows = spoilt.assign(detail=spoilt["table"].map(_LABELS).astype("str"))
+    rows = rows.sort_values("detail", na_position="first", kind="stable").drop_duplicates("person_id")
+    rows = rows.assign(
+        school_identifier=rows["person_id"].map(numbers).astype("str"), stage="validate", code="invalid_character"
+    )
+    yield rows.sort_values("person_id", key=sort_key, kind="stable")[list(FINDING_COLUMNS)]
 
 
 def _findings(students: pd.DataFrame, emails: pd.DataFrame) -> pd.DataFrame:

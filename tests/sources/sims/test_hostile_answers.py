@@ -134,7 +134,7 @@ def test_a_truncated_document_in_a_whole_envelope_is_refused_wherever_it_ends(
     operation: Operation, proxy: Proxy, client: SimsClient, nobody: Trap
 ) -> None:
     rows = read(client, operation)
-    whole = client.fetch(operation, TODAY).decode("iso-8859-1")
+    whole = client.fetch(operation, TODAY).decode()
     for cut in range(0, len(whole), 10):
         proxy.meddle = spoil(None, lambda call, cut=cut: call.with_document(whole[:cut]), nobody.url)
         assert type(fault_of(client, operation)) is UnexpectedAnswer

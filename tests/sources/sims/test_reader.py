@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import unicodedata
 from xml.sax.saxutils import escape
 
 import pandas as pd
@@ -145,10 +146,20 @@ def plain(operation: Operation, document: bytes) -> list[dict[str, str | None]]:
             continue
         row: dict[str, str | None] = {}
         for tag, column in operation.columns.items():
-            texts = [(child.text or "").strip() for child in element if child.tag == tag]
+            texts = [meant(child.text or "") for child in element if child.tag == tag]
             row[column] = next((text for text in texts if text), None)
         rows.append(row)
     return rows
+
+
+def meant(text: str) -> str:
+    """A value without what is invisible at its ends, character by character."""
+    visible = [place for place, each in enumerate(text) if not is_invisible(each)]
+    return text[visible[0] : visible[-1] + 1] if visible else ""
+
+
+def is_invisible(character: str) -> bool:
+    return unicodedata.category(character) in ("Cf", "Zs", "Cc") or character.isspace()
 
 
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=0x2000, blacklist_categories=("Cc", "Cs")), max_size=6)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 import threading
 from collections import defaultdict
 from datetime import date
 from importlib import resources
-from io import BytesIO
 
 import requests
 from urllib3.exceptions import DecodeError, HTTPError
@@ -23,6 +21,7 @@ from sims_sync.model.errors import (
     TransientFault,
     UnexpectedAnswer,
 )
+from sims_sync.sources.sims.characters import encoding_declared, is_encoding
 from sims_sync.sources.sims.envelope import SIMS, BadEnvelope, Envelope
 from sims_sync.sources.sims.operations import PERMISSIONS, SCHOOL, Operation
 from sims_sync.sources.sims.school_identity import SchoolIdentity, read_school
@@ -70,8 +69,6 @@ _CODES = _SECURITY_CODES | {
 
 _BEFORE_PROLOG = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*")
 """What may not stand before a prolog, and does: a byte order mark, white space."""
-_PROLOG_ENCODING = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']""")
-_PIECE = 2**20
 _FAULT_CODE = re.compile(r"(?:^|[:}.])([A-Za-z]{1,40})$")
 _NO_ADDRESS = (
     requests.exceptions.InvalidSchema,
@@ -129,14 +126,17 @@ class SimsClient:
             )
         self._service = client.create_service(f"{SIMS}SimsThirdPartySoap", endpoint)
 
-    def school(self) -> SchoolIdentity:
-        """The one call GetXmlSchool: which school this SIMS is of. It raises what :meth:`fetch` raises."""
-        return read_school(self._call(SCHOOL))
+    def school(self, operation: Operation = SCHOOL) -> SchoolIdentity:
+        """The one call GetXmlSchool: which school this SIMS is of. It raises what :meth:`fetch` raises.
+
+        :param operation: with the names that the school's broker has.
+        """
+        return read_school(self._call(operation), operation)
 
     def fetch(self, operation: Operation, effective_date: date) -> bytes:
         """Call an operation.
 
-        :returns: the document as it came, in the encoding that its prolog names (UTF-8 without one).
+        :returns: the document as it came, in UTF-8, as its prolog says then.
         :raises TransientFault: no answer, or a broken one.
         :raises CredentialsRefused: the login is refused.
         :raises PermissionMissing: the SIMS user lacks a permission.
@@ -153,7 +153,7 @@ class SimsClient:
         if envelope.is_fault:
             raise self._soap_fault(operation, envelope) from None
         try:
-            return _encoded(envelope.result_of(operation.name), self._max_bytes)
+            return _document(envelope.result_of(operation.name), self._max_bytes)
         except (BadEnvelope, NotReceived) as error:
             raise self._fault(operation, error) from None
 
@@ -241,8 +241,8 @@ class SimsClient:
         )
 
 
-def _encoded(result: bytes, max_bytes: int) -> bytes:
-    """The document as bytes in the encoding that its prolog names; characters that it lacks as numeric references.
+def _document(result: bytes, max_bytes: int) -> bytes:
+    """The document in UTF-8, and so labelled: its characters are what counts, whatever its prolog says of bytes.
 
     :param result: in UTF-8.
     :param max_bytes: of the document.
@@ -250,18 +250,11 @@ def _encoded(result: bytes, max_bytes: int) -> bytes:
     begin = len(_BEFORE_PROLOG.match(result)[0])  # type: ignore[index] # it matches nothing, too
     if begin == len(result):
         raise NotReceived("an empty answer", passes=False)
-    match = _PROLOG_ENCODING.match(result, begin)
-    document = BytesIO()
-    try:
-        encoding = match[1].decode() if match else "utf-8"
-        "".encode(encoding)  # refuses what is no encoding of texts
-        decoder, encoder = codecs.getincrementaldecoder("utf-8")(), codecs.getincrementalencoder(encoding)
-        encode = encoder("xmlcharrefreplace").encode
-        for start in range(begin, len(result), _PIECE):
-            document.write(encode(decoder.decode(result[start : start + _PIECE])))
-            if document.tell() > max_bytes:
-                raise NotReceived(f"a document of more than {max_bytes // 2**20} MB", passes=False)
-        document.write(encode("", True))
-    except (LookupError, UnicodeError):
-        raise NotReceived("a document in an encoding that nobody knows", passes=False) from None
-    return document.getvalue()
+    if len(result) - begin > max_bytes:
+        raise NotReceived(f"a document of more than {max_bytes // 2**20} MB", passes=False)
+    declared = encoding_declared(result, begin)
+    if declared is None:
+        return result[begin:]
+    if not is_encoding(declared[1].decode()):
+        raise NotReceived("a document in an encoding that nobody knows", passes=False)
+    return result[begin : declared.start(1)] + b"utf-8" + result[declared.end(1) :]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from xml.parsers import expat
 
+from sims_sync.sources.sims.characters import decoded
 from sims_sync.sources.sims.prolog import HTML_PAGE, PIECE, NotXml, described, ends_early, told_apart
 
 MAX_STRUCTURE = 2**20
@@ -23,7 +24,7 @@ _ENVELOPE, _BODY, _ANSWER, _RESULT = 1, 2, 3, 4
 """How deep they stand."""
 _PERMISSION_DENIED = f"{SIMS}PermissionDenied"
 _MOST_LEVELS = 100
-_MOST_TEXTS = 2**12
+_MOST_TEXTS = 2**10
 
 
 class NoEnvelope(Exception):
@@ -64,10 +65,11 @@ class Envelope:
         return self.result.getvalue()
 
 
-def read_envelope(pieces: Iterable[bytes]) -> Envelope:
+def read_envelope(pieces: Iterable[bytes], charset: str | None = None) -> Envelope:
     """Read an envelope.
 
     :param pieces: what was received, in order.
+    :param charset: as the HTTP header says, if it does.
     :raises NoEnvelope: it is none.
     :raises BadEnvelope: it is cut short, or holds anything beside one result.
     """
@@ -78,9 +80,9 @@ def read_envelope(pieces: Iterable[bytes]) -> Envelope:
     parser.StartElementHandler = target.start
     parser.EndElementHandler = target.end
     parser.CharacterDataHandler = target.data
-    beginning, received, structure = b"", 0, 0
+    beginning, received, structure = "", 0, 0
     try:
-        for piece in _small(pieces):
+        for piece in decoded(_small(pieces), charset):
             beginning, received = beginning or piece, received + len(piece)
             target.heard = False
             parser.Parse(piece, False)
@@ -89,11 +91,11 @@ def read_envelope(pieces: Iterable[bytes]) -> Envelope:
                 raise BadEnvelope(f"with more than {MAX_STRUCTURE // 2**20} MB beside its document")
         if not target.begun:
             raise ends_early(received) if beginning.strip() else NotXml("nothing")
-        parser.Parse(b"", True)
+        parser.Parse("", True)
     except (expat.ExpatError, LookupError, ValueError, NotXml) as error:
         if target.begun:
             raise BadEnvelope from None
-        raise NoEnvelope(str(told_apart(error, beginning))) from None
+        raise NoEnvelope(str(told_apart(error, beginning.encode()))) from None
     return target.finished()
 
 

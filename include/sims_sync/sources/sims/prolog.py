@@ -14,7 +14,9 @@ PIECE = 2**12
 """How many bytes are parsed at once while it is not known what they are."""
 
 _KNOWN_ROOTS = frozenset(
-    {"Envelope", "Error", "Exception", "Fault", "Pupils", "Response", *(each.root for each in (SCHOOL, *OPERATIONS))}
+    {"Envelope", "Error", "Exception", "Fault", "Pupils", "Response"}.union(
+        *(each.called(each.root) for each in (SCHOOL, *OPERATIONS))
+    )
 )
 """Names of root elements that may be told."""
 

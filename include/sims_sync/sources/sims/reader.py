@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 
 import pandas as pd
 from lxml import etree
 
 from sims_sync.model.errors import UnexpectedAnswer
+from sims_sync.model.text import trimmed
+from sims_sync.sources.sims.characters import as_meant, parsable
+from sims_sync.sources.sims.fault_place import place_of_fault
 from sims_sync.sources.sims.operations import Operation
 from sims_sync.sources.sims.prolog import NotXml, described, ends_early, no_xml, root_of
 
@@ -23,50 +27,71 @@ _BATCH = 10_000
 """So many rows at once are lists of Python's texts, which take several times what a table takes."""
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What a document holds.
+
+    :param table: the columns of the operation, all ``str``; the order of rows is that of the document.
+    :param spoilt: the places of the rows from whose values a character was dropped that XML forbids or that is none.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    spoilt: list[int]
+
+
 def read_document(operation: Operation, document: bytes) -> pd.DataFrame:
+    """The table that :func:`read_rows` reads."""
+    return read_rows(operation, document).table
+
+
+def read_rows(operation: Operation, document: bytes) -> Rows:
     """Read a document's rows.
 
     Rows and elements that we do not know are ignored, in any order; an absent element and an empty one both are null;
-    values are trimmed. Of an element that stands twice in a row the first that is not empty counts.
+    values are trimmed. Of an element that stands twice in a row the first that is not empty counts. An alias counts
+    in a row without the standard name.
 
     :param document: as it came: its prolog names the encoding.
-    :returns: the columns of the operation, all ``str``; the order of rows is that of the document.
     :raises UnexpectedAnswer: it is no XML, is cut short, has a DTD, another root element, too many or too large rows.
     """
     try:
-        if (root := root_of(document)) != operation.root:
+        if (root := root_of(document)) not in operation.called(operation.root):
             raise NotXml(described(root))
-        places = {element: place for place, element in enumerate(operation.columns)}
-        rows = (_values(element, places) for element in _children(operation, document) if element.tag == operation.row)
-        return _table(rows, list(operation.columns.values()))
+        readable = parsable(document)
+        row_names = operation.called(operation.row)
+        elements = (each for each in _children(root, readable) if each.tag in row_names)
+        return _rows(elements, _Reading(operation), list(operation.columns.values()))
     except NotXml as came:
         raise UnexpectedAnswer(
-            f"{operation.name}: expected a document <{operation.root}>, and SIMS sent {came}.",
+            f"{operation.name}: expected a document <{operation.root}>, and SIMS sent {came}"
+            f"{place_of_fault(operation, document)}.",
             advice="Clear the task to ask again; if it stays so, ask the support of the school's SIMS broker.",
+            document=(operation.name, document),
         ) from None
 
 
-def _table(rows: Iterable[list[str | None]], columns: list[str]) -> pd.DataFrame:
+def _rows(elements: Iterable[etree._Element], reading: _Reading, columns: list[str]) -> Rows:
     """The rows as a table, made in batches.
 
     :raises NotXml: there are too many.
     """
-    left = iter(rows)
+    left = map(reading.values, elements)
     batches: list[pd.DataFrame] = []
     while (batch := list(islice(left, _BATCH))) or not batches:
         batches.append(pd.DataFrame(batch, columns=columns, dtype="str"))
         if sum(map(len, batches)) > MAX_ROWS:
             raise NotXml(f"more than the {MAX_ROWS:,} rows that are read")
-    return batches[0] if len(batches) == 1 else pd.concat(batches, ignore_index=True)
+    table = batches[0] if len(batches) == 1 else pd.concat(batches, ignore_index=True)
+    return Rows(table, reading.spoilt)
 
 
-def _children(operation: Operation, document: bytes) -> Iterator[etree._Element]:
+def _children(root_name: str, document: bytes) -> Iterator[etree._Element]:
     """The root's children, each dropped from the tree soon after."""
     # The guards of libxml2 against bombs stay on; the size of the whole is limited where it is received. Events for
     # the rows, let alone for each element, take as long as the parsing itself, so the tree is looked at instead.
     parser = etree.XMLPullParser(
         events=("start",),
-        tag=operation.root,
+        tag=root_name,
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
@@ -97,13 +122,40 @@ def _children(operation: Operation, document: bytes) -> Iterator[etree._Element]
         yield from root
 
 
-def _values(row: etree._Element, places: Mapping[str, int]) -> list[str | None]:
-    values: list[str | None] = [None] * len(places)
-    for child in row.iterchildren(*places):
-        place = places[child.tag]
-        if values[place] is None and (text := _own_text(child)):
-            values[place] = text.strip() or None
-    return values
+class _Reading:
+    """Reads row after row.
+
+    :ivar spoilt: the places of the rows of which a character was dropped.
+    """
+
+    def __init__(self, operation: Operation) -> None:
+        self.spoilt: list[int] = []
+        self._read = 0
+        self._width = len(operation.columns)
+        self._places = {element: place for place, element in enumerate(operation.columns)}
+        self._stands_for: dict[int, int] = {}
+        for place, element in enumerate(operation.columns):
+            for alias in operation.called(element)[1:]:
+                self._places[alias] = self._width + len(self._stands_for)
+                self._stands_for[self._places[alias]] = place
+
+    def values(self, row: etree._Element) -> list[str | None]:
+        """The values of a row, by column."""
+        values: list[str | None] = [None] * (self._width + len(self._stands_for))
+        spoilt = False
+        for child in row.iterchildren(*self._places):
+            place = self._places[child.tag]
+            if not values[place]:
+                text, dropped = as_meant(_own_text(child) or "")
+                values[place] = trimmed(text)
+                spoilt = spoilt or dropped
+        for alias, place in self._stands_for.items():
+            if values[place] is None:
+                values[place] = values[alias] or None
+        if spoilt:
+            self.spoilt.append(self._read)
+        self._read += 1
+        return [value or None for value in values[: self._width]]
 
 
 def _own_text(element: etree._Element) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sims_sync.model.errors import RollRefused, UnexpectedAnswer
-from sims_sync.sources.sims.operations import SCHOOL
+from sims_sync.sources.sims.operations import SCHOOL, Operation
 from sims_sync.sources.sims.reader import read_document
 
 
@@ -24,12 +24,13 @@ class SchoolIdentity:
     document: bytes = field(repr=False)
 
 
-def read_school(document: bytes) -> SchoolIdentity:
+def read_school(document: bytes, operation: Operation = SCHOOL) -> SchoolIdentity:
     """Read the answer of GetXmlSchool.
 
+    :param operation: with the names that the school's broker has.
     :raises UnexpectedAnswer: it is no such document, or does not hold exactly one school.
     """
-    schools = read_document(SCHOOL, document)
+    schools = read_document(operation, document)
     if len(schools) != 1:
         raise UnexpectedAnswer(f"{SCHOOL.name}: expected one school, and SIMS sent {len(schools)}.")
     row = schools.astype("object").where(schools.notna(), None).iloc[0]

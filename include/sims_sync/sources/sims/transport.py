@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.message import Message
 from typing import Any
 
 import requests
@@ -84,7 +85,8 @@ class BoundedTransport(Transport):
                 raise NoEnvelope
             if response.headers.get("Content-Type", "").lower().startswith("multipart/"):
                 raise NoEnvelope("an answer in several parts")
-            envelope = read_envelope(pieces(response, max_bytes=self._max_bytes, seconds=self._call_seconds))
+            received = pieces(response, max_bytes=self._max_bytes, seconds=self._call_seconds)
+            envelope = read_envelope(received, _charset(response))
         except NoEnvelope as none:
             if status == requests.codes.ok:
                 raise NotReceived(str(none), passes=False) from None
@@ -93,6 +95,13 @@ class BoundedTransport(Transport):
             raise NotReceived(f"HTTP {status}", passes=passes, status=status, retry_after=retry_after) from None
         envelope.is_fault = envelope.is_fault or status != requests.codes.ok
         return envelope
+
+
+def _charset(response: requests.Response) -> str | None:
+    """What the header says of the encoding; ``requests`` would make one up where it says nothing."""
+    header = Message()
+    header["Content-Type"] = response.headers.get("Content-Type", "")
+    return header.get_content_charset()
 
 
 def _retry_after(response: requests.Response) -> float | None:
