@@ -46,6 +46,13 @@ class SchoolWithoutAirflow:
     def run(self, effective_date: date, **parameters: Any) -> Run:
         """The next run."""
         self.nights += 1
+        return self._run(effective_date, **parameters)
+
+    def run_of_the_last_night(self) -> Run:
+        """What the last run left, by whatever date."""
+        return self._run(date.today())
+
+    def _run(self, effective_date: date, **parameters: Any) -> Run:
         run_id = f"night {self.nights}"
         given = {"dry_run": False, "only_person_ids": None, "allow_older": False, **parameters}
         return Run(

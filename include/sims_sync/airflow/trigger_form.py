@@ -37,4 +37,11 @@ def trigger_form() -> dict[str, Param]:
             description="Write even though a newer roll was applied before. "
             "Only when you know that the newer one was wrong.",
         ),
+        "allow_empty_roll": Param(
+            False,
+            type="boolean",
+            title="Allow an empty roll",
+            description="Take a roll without any student for what it is, as of a unit in August or of a school that "
+            "has closed: every account is a leaver's, once a person has approved the plan. Not for dates before today.",
+        ),
     }

@@ -19,6 +19,7 @@ from sims_sync.changes.result import Result
 from sims_sync.directory.scim_client import Directory
 from sims_sync.model.attributes import only_special
 from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
+from sims_sync.night import empty_rolls
 from sims_sync.night.approval import PLAN_LIFETIME
 from sims_sync.night.planning import discovered, open_plan, plan_options, superseded, wanted_accounts
 from sims_sync.night.remembering import (
@@ -63,8 +64,8 @@ def load(run: Run, approved: Reference | None) -> Reference:
         reference = _save(run, LoadFacts, approval, plan.for_students, results, newly_refused=refusals.newly_refused)
         if fault is None:
             remember_refused(run, results)
-            remember_applied(run, directory, source.facts.students, results)
     _check_complete(plan.for_students, results, fault)
+    remember_applied(run, directory, source.facts.students, results)
     return reference
 
 
@@ -93,6 +94,7 @@ def disable_leavers(run: Run, loaded: Reference | None) -> Reference:
         write_down_done(run, approval, results, earlier if fault else frozenset())
         reference = _save(run, DisableLeaversFacts, approval, plan.for_leavers, results)
     _check_complete(plan.for_leavers, results, fault)
+    empty_rolls.remember_approved(run)
     return reference
 
 

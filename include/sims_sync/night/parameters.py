@@ -19,12 +19,14 @@ class RunParameters:
 
     :param only_person_ids: these students alone; none for all.
     :param allow_older: whether an older roll than one that was applied may be written.
+    :param allow_empty_roll: whether a roll of nobody is taken for what it is.
     """
 
     dry_run: bool
     effective_date: date
     only_person_ids: frozenset[str] | None
     allow_older: bool
+    allow_empty_roll: bool = False
 
 
 def read_parameters(params: Mapping[str, Any], school: School, run_date: datetime, key: KeyForm) -> RunParameters:
@@ -50,4 +52,5 @@ def read_parameters(params: Mapping[str, Any], school: School, run_date: datetim
         effective_date=effective_date,
         only_person_ids=frozenset(person for each in only if (person := key.key(each))) if only else None,
         allow_older=bool(params.get("allow_older")),
+        allow_empty_roll=bool(params.get("allow_empty_roll")),
     )

@@ -17,6 +17,7 @@ from sims_sync.directory.scim_client import Directory
 from sims_sync.directory.session import Endpoint
 from sims_sync.model.attributes import only_special
 from sims_sync.model.errors import UnexpectedAnswer
+from sims_sync.night import empty_rolls
 from sims_sync.night.always_held import always_held
 from sims_sync.night.run import Run, Skipped
 from sims_sync.runs.documents import (
@@ -51,10 +52,10 @@ def extract(run: Run) -> Reference:
     school = run.school
     if not school.synchronised:
         raise Skipped(f"{school.name} has no platform module enabled (`modules` is empty).")
-    effective_date = run.parameters.effective_date
+    effective_date, may_be_empty = run.parameters.effective_date, empty_rolls.may_be_empty(run)
     with hold_lease(run.state.folder, "sims", f"{run.run_id} (extract)"):
         extracted_at = datetime.now(UTC)
-        extracted = _extracted(run)
+        extracted = _extracted(run, may_be_empty=may_be_empty)
     left_out = sum(rows for name, rows in extracted.left_out.items() if name not in sources.SPECIAL)
     if left_out:
         log.info("%d rows of people who are not on roll were left out", left_out)
@@ -69,13 +70,13 @@ def extract(run: Run) -> Reference:
     )
 
 
-def _extracted(run: Run) -> sources.Extract:
+def _extracted(run: Run, *, may_be_empty: bool) -> sources.Extract:
     """The roll. A document that cannot be read is kept, so that somebody can look at it.
 
     :raises SyncError: it cannot be had.
     """
     try:
-        return sources.extract(run.source, run.parameters.effective_date)
+        return sources.extract(run.source, run.parameters.effective_date, may_be_empty=may_be_empty)
     except UnexpectedAnswer as fault:
         if fault.document is None:
             raise
@@ -172,6 +173,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         limits=tuple(MeasuredLimit(**each.as_document()) for each in measures),
         reasons=(
             *always_held(run, directory, mark, accounts),
+            *empty_rolls.reasons_to_hold(run, _tables(run, run.files.open(ExtractFacts))),
             *reasons_to_hold(planned, measures),
         ),
         superseded=superseded(run, mark, source.facts),
@@ -202,6 +204,8 @@ def _kept_otherwise(run: Run, directory: Directory, planned: Plan) -> Plan:
         "value_not_kept",
         [f"{attribute.label}: {number} account(s)" for attribute, number in planned.kept.accounts.items() if number],
     )
+
+
 def _told_to_all(run: Run, findings: pd.DataFrame) -> pd.DataFrame:
     """The findings that who may only read is told: those about special categories alone are not counted, either."""
     return findings[~findings["detail"].isin([attribute.label for attribute in run.attributes if attribute.special])]
@@ -273,7 +277,7 @@ def _no_leaver_check(run: Run, codes: dict[str, int]) -> str | None:
         return "the run is for some Person IDs only."
     if codes.get("no_person_id"):
         return f"{codes['no_person_id']} student(s) came without a valid Person ID: nobody can tell who they are."
-    return None
+    return empty_rolls.no_leaver_check(run)
 
 
 def _accounts(run: Run, directory: Directory) -> pd.DataFrame:

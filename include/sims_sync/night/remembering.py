@@ -12,6 +12,7 @@ from sims_sync.changes.on_roll import what_tells_apart
 from sims_sync.changes.result import Result
 from sims_sync.directory.refusals import answer_of
 from sims_sync.directory.scim_client import Directory
+from sims_sync.night import empty_rolls
 from sims_sync.night.run import Run
 from sims_sync.runs.documents import ApproveFacts
 from sims_sync.runs.mark import Departures
@@ -43,12 +44,20 @@ def remember_refused(run: Run, results: list[Result]) -> None:
 
 
 def remember_applied(run: Run, directory: Directory, listed: int, results: list[Result]) -> None:
-    """Keep which directory was written to, and how many student accounts it has now.
+    """Keep which directory was written to, how many student accounts it has now, and which documents held rows.
 
     :param listed: student accounts when it was planned.
     """
     created = sum(each.kind == "create" and each.result == "done" for each in results)
-    run.state.save_applied(Applied(of=directory.learnt.of, students=listed + created))
+    run.state.save_applied(
+        Applied(
+            run_id=run.run_id,
+            of=directory.learnt.of,
+            students=listed + created,
+            documents=empty_rolls.documents_held(run),
+        )
+    )
+    empty_rolls.remember_students(run)
 
 
 def remember_departed(run: Run, results: list[Result]) -> None:

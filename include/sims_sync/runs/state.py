@@ -38,6 +38,13 @@ class Claim(Document):
     base_url: str
 
 
+class EmptyRoll(Document):
+    """A roll of nobody that was approved."""
+
+    run_id: str
+    effective_date: date
+
+
 class RefusedRecord(Document):
     """A record that the directory refused in the last applied run.
 
@@ -54,14 +61,18 @@ class Applied(Document):
     :param of: its directory and the directory's settings (``directory.learnt.directory_of``).
     :param students: student accounts that the directory had then: listed when it was planned, and created, less
         disabled.
+    :param documents: the source's tables that held rows of students; how many is kept nowhere.
     """
 
+    run_id: str
     of: str
     students: Count
+    documents: tuple[str, ...]
 
 
-_APPLIED = TypeAdapter(Applied | None)
 _REFUSED = TypeAdapter(list[RefusedRecord])
+_APPLIED = TypeAdapter(Applied | None)
+_EMPTY_ROLL = TypeAdapter(EmptyRoll | None)
 _CLAIM = TypeAdapter(Claim | None)
 _MARK = TypeAdapter(Mark | None)
 _DEPARTURES = TypeAdapter(list[Departures])
@@ -149,14 +160,6 @@ class SchoolState:
         """Keep the ids of the accounts that the sync disabled."""
         self._save("disabled", _DISABLED, sorted(account_ids))
 
-    def applied(self) -> Applied | None:
-        """What is known of the last applied run; none before the first one, or one of an earlier version."""
-        return self._load("applied", _APPLIED, None)
-
-    def save_applied(self, applied: Applied) -> None:
-        """Keep what the next run must know of one that was applied."""
-        self._save("applied", _APPLIED, applied)
-
     def refused(self) -> dict[str, str]:
         """What the directory said of the records that it refused in the last applied run, by Person ID."""
         return {each.person_id: each.told for each in self._load("refused", _REFUSED, [])}
@@ -185,6 +188,22 @@ class SchoolState:
         if known:
             self.folder.remove("directory.json")
         return known
+
+    def applied(self) -> Applied | None:
+        """What the last applied run had; none where nobody knows."""
+        return self._load("applied", _APPLIED, None)
+
+    def save_applied(self, applied: Applied) -> None:
+        """Keep what a run had that was applied."""
+        self._save("applied", _APPLIED, applied)
+
+    def empty_roll(self) -> EmptyRoll | None:
+        """The roll of nobody that was approved, until a student appears."""
+        return self._load("empty_roll", _EMPTY_ROLL, None)
+
+    def save_empty_roll(self, roll: EmptyRoll | None) -> None:
+        """Keep that a roll of nobody was approved, or that there are students again."""
+        self._save("empty_roll", _EMPTY_ROLL, roll)
 
     def failing_since(self) -> Mapping[str, date]:
         """Since which effective date a record fails, by ``<Person ID>:<code>``."""

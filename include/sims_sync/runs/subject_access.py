@@ -31,7 +31,7 @@ PartDocument = Callable[[str, bytes, str, Collection[str]], tuple[list[Mapping[s
 alone. Gives the person's rows, and the rest; raises `ValueError` where nobody can tell whose rows it has."""
 
 LEASES = ("sims", "directory")
-_HOLDS_NOBODY = ("capabilities.json", "claim.json")
+_HOLDS_NOBODY = ("capabilities.json", "claim.json", "applied.json", "empty_roll.json")
 _MANIFESTS = [f"{stage}.json" for stage in STAGES]
 
 

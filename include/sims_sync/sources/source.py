@@ -115,9 +115,10 @@ class Extract:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def extract(source: Source, effective_date: date) -> Extract:
+def extract(source: Source, effective_date: date, *, may_be_empty: bool = False) -> Extract:
     """Fetch a school's roll, one document after the other. Of people who are not on it nothing goes into the tables.
 
+    :param may_be_empty: whether no students at all are taken for what they are: then nothing more is asked for.
     :raises RollRefused: there are no students, or not one email address: then nothing more is asked for.
     :raises SyncError: what the source raises.
     """
@@ -130,6 +131,9 @@ def extract(source: Source, effective_date: date) -> Extract:
         if fetched.table:
             fetched_tables[fetched.table] = fetched.rows
             spoilt[fetched.table] = fetched.rows.iloc[list(fetched.spoilt)]
+            if may_be_empty and fetched.table == "students" and fetched.rows.empty:
+                fetched_tables |= {name: _of_nobody(name) for name in TABLES if name != "students"}
+                break
             _check(source.name, fetched, effective_date)
     tables = owed(fetched_tables, source.key)
     kept = of_those_on_roll(tables)
@@ -140,6 +144,10 @@ def extract(source: Source, effective_date: date) -> Extract:
         _whose(spoilt, kept, source.key),
         {name: rows for name, rows in left_out.items() if rows},
     )
+
+
+def _of_nobody(name: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=list(TABLES[name].columns), dtype="str")
 
 
 def _whose(spoilt: Mapping[str, pd.DataFrame], tables: Mapping[str, pd.DataFrame], key: KeyForm) -> pd.DataFrame:
@@ -199,7 +207,8 @@ def _check(name: str, fetched: Fetched, effective_date: date) -> None:
     if fetched.table == "students" and fetched.rows.empty:
         raise RollRefused(
             f"{name} sent no student for {effective_date}: nothing is loaded, nobody is disabled.",
-            advice="Check the effective date, and that the school has students on roll on it.",
+            advice="Check the effective date, and that the school has students on roll on it. If it has none any more, "
+            "trigger a run with `allow_empty_roll`.",
         )
     if fetched.table == "emails" and fetched.rows["email_address"].isna().all():
         raise RollRefused(
