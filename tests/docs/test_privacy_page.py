@@ -17,6 +17,7 @@ from schools_without_airflow import SchoolWithoutAirflow
 from sims_sync.config.school_entry import Kept
 from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.runs.documents import PlanFacts
+from sims_sync.runs.state import EmptyRoll
 from sims_sync.runs.subject_access import LEASES
 from sims_sync.store.layout import STATE
 from sims_sync.store.local import LocalFolder
@@ -55,6 +56,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         run.files.record_question(run.files.open(PlanFacts), datetime(2026, 9, 16, tzinfo=UTC))
         run.state.save_disabled_accounts(["1"])
         run.state.save_learnt(run.state.learnt(directory.url, run.school.directory))
+        run.state.save_empty_roll(EmptyRoll(run_id="r", effective_date=date(2026, 9, 15)))
     return set(_paths(folder / "store" / "green-abbey")) | set(_paths(EARLIER))
 
 

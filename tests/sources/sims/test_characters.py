@@ -198,6 +198,7 @@ def test_what_cannot_be_read_all_the_same_is_told_by_its_row_and_handed_over_to_
     with pytest.raises(UnexpectedAnswer) as caught:
         read_rows(ADDRESSES, document)
     assert f", {place}" in caught.value.message
+    assert "text that is no XML from line 1" in caught.value.message
     assert "Ada" not in str(caught.value)
     assert caught.value.document == ("GetXmlAddresses", document)
 

@@ -7,6 +7,7 @@ from xml.parsers import expat
 from sims_sync.model.person import NUMBER
 from sims_sync.sources.sims.characters import parsable
 from sims_sync.sources.sims.operations import Operation
+from sims_sync.sources.sims.prolog import NotXml, ends_early, no_xml
 
 _ROW, _ELEMENT = 2, 3
 """How deep they stand."""
@@ -26,6 +27,15 @@ def place_of_fault(operation: Operation, document: bytes) -> str:
     except (expat.ExpatError, LookupError, ValueError):
         return place.words
     return ""
+
+
+def told_at_the_end(document: bytes) -> NotXml:
+    """What is wrong with a document of which lxml says so at its end: it is cut short, or names an unknown entity."""
+    try:
+        expat.ParserCreate().Parse(document, False)
+    except expat.ExpatError as error:
+        return no_xml(error)
+    return ends_early(len(document))
 
 
 class _Place:

@@ -12,9 +12,9 @@ from lxml import etree
 from sims_sync.model.errors import UnexpectedAnswer
 from sims_sync.model.text import trimmed
 from sims_sync.sources.sims.characters import as_meant, parsable
-from sims_sync.sources.sims.fault_place import place_of_fault
+from sims_sync.sources.sims.fault_place import place_of_fault, told_at_the_end
 from sims_sync.sources.sims.operations import Operation
-from sims_sync.sources.sims.prolog import NotXml, described, ends_early, no_xml, root_of
+from sims_sync.sources.sims.prolog import NotXml, described, no_xml, root_of
 
 MAX_ROWS = 500_000
 """The most rows of a document: a school has some ten thousand addresses, at most."""
@@ -117,7 +117,7 @@ def _children(root_name: str, document: bytes) -> Iterator[etree._Element]:
     try:
         parser.close()
     except etree.XMLSyntaxError:
-        raise ends_early(len(document)) from None
+        raise told_at_the_end(document) from None
     if root is not None:
         yield from root
 
