@@ -161,3 +161,21 @@ def test_of_a_primary_of_each_type_the_first_in_the_list_is_preferred_with_a_war
 @pytest.mark.parametrize("rows", [[email("1", "H")], [email("1", "H", main="T"), email("2", "O", primary="T")]])
 def test_the_address_should_be_marked_primary(rows: list[Row]) -> None:
     assert ada(emails=of_ada(*rows)).warnings == ["no_primary_email"]
+
+
+DEVICES = {
+    **dict.fromkeys(("Fax", "FAX ", "Fax machine", "Home fax", "F", "Facsimile"), False),
+    **dict.fromkeys(("Text Phone", "textphone", "Text-phone", "Text telephone", "Minicom"), False),
+    **dict.fromkeys((None, "", "T", "Telephone", "Mobile", "Pager", "Family phone", "Context", "Z"), True),
+}
+
+
+@pytest.mark.parametrize(("device", "is_telephone"), DEVICES.items())
+def test_a_fax_or_a_text_phone_is_no_candidate_and_an_unknown_or_missing_device_is_a_telephone(
+    device: str | None, is_telephone: bool
+) -> None:
+    marked = {**number("1", "H", primary="T"), "device": device}
+    account = ada(telephones=of_ada(marked, {**number("2", "H", main="T"), "device": "Telephone"}))
+    assert account.sims_ids["home_telephone"] == ("1" if is_telephone else "2")
+    assert account.warnings == []
+    assert ada(telephones=of_ada(marked))["home_telephone"] == ("01632 960001" if is_telephone else None)
