@@ -76,7 +76,8 @@ def test_every_task_has_retries_and_a_time_out(dag: DAG, task_id: str) -> None:
 
 
 def test_the_trigger_form_describes_every_parameter(dag: DAG) -> None:
-    assert set(dag.params) == {"dry_run", "effective_date", "only_person_ids", "allow_older"} == set(trigger_form())
+    names = {"dry_run", "effective_date", "only_person_ids", "allow_older", "allow_empty_roll"}
+    assert set(dag.params) == names == set(trigger_form())
     for name in dag.params:
         assert trigger_form()[name].description
 

@@ -73,7 +73,7 @@ def test_joiners_leavers_returners_and_changes_each_meet_their_fate(
     staff = directory.put_user(
         {"userName": "head", "externalId": "9001", "roles": [{"value": "staff"}], "active": True}
     )
-    sims.put_student(101)
+    sims.put_student(101, telephone="01632 960002")
     sims.put_student(102, valid_to=MONDAY)
     sims.put_student(103, surname="Older", telephone="01632 960001")
     assert night(MONDAY).counts == {"extracted": 3, "created": 3}
