@@ -59,6 +59,15 @@ def test_a_trial_or_an_older_roll_after_it_does_not_hide_the_failure(tmp_path: P
     assert standing(tmp_path)[0] == "success"
 
 
+def test_a_run_for_some_students_alone_hides_neither_a_failure_nor_records_to_fix(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "tonight", ended=TONIGHT, errors=[error(1)])
+    write_report(tmp_path, "x", "later", ended=TONIGHT + timedelta(hours=1), partial=True, only_person_ids=[101])
+    assert standing(tmp_path)[0] == "to_fix"
+    failed = TONIGHT + timedelta(hours=2)
+    write_report(tmp_path, "x", "latest", ended=failed, partial=True, only_person_ids=[101], outcome="failed")
+    assert standing(tmp_path)[0] == "failed"
+
+
 def test_a_plan_that_waits_for_an_approval_comes_before_all_else(tmp_path: Path) -> None:
     write_report(tmp_path, "x", "before", ended=TONIGHT - timedelta(days=1), outcome="failed", reason=BROKEN)
     write_held_plan(tmp_path, "x", "tonight", "8 of 20 accounts would be disabled.", "Another reason.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -13,19 +13,21 @@ from sims_sync.directory.mapping import DISABLED_BY_SYNC
 from sims_sync.mails.failure import Failure
 from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.model.errors import SyncError
+from sims_sync.model.person import order
 from sims_sync.night.planning import discovered
 from sims_sync.night.run import Run, Skipped
 from sims_sync.runs.documents import (
     NOTHING_WRITTEN,
     STAGES,
     ApproveFacts,
+    ExtractFacts,
     LoadFacts,
     Outcome,
     PlanFacts,
     Report,
     ValidateFacts,
 )
-from sims_sync.runs.reading import RunReader, StageOutput
+from sims_sync.runs.reading import RunReader
 from sims_sync.runs.redaction import RedactedReader
 from sims_sync.runs.report import (
     ReportHead,
@@ -40,6 +42,8 @@ log = logging.getLogger(__name__)
 
 _FAILED = frozenset({"failed", "upstream_failed"})
 _STOPPED = "the task was stopped or marked failed"
+_NAMED = 20
+"""The most people whom a note names."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
     since, solved = run.state.failing_since(), dict[str, date]()
     if plan is not None:
         before, since = since, failing_since(findings, since, run.parameters.effective_date)
-        if outcome in ("success", "failed") and run.parameters.only_person_ids is None:
+        if outcome in ("success", "failed") and run.is_whole:
             run.state.save_failing_since(since)
             solved = {key: date for key, date in before.items() if key not in since}
     head = ReportHead(
@@ -87,22 +91,23 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
         reason=reason,
         started_at=started_at,
         finished_at=datetime.now(UTC),
+        only_person_ids=run.parameters.only_person_ids,
     )
-    notes = _notes(left)
+    notes = [*_for_whom(run, left), *_notes(left)]
     report = build_report(head, _counts(left, outcome, findings), findings, since, solved, notes)
     shown = RedactedReader(left.folder, run.attributes)
     told = shown.findings()
     redacted = build_report(head, _counts(shown, outcome, told), told, since, notes=notes)
     place = run.files.save_report(report, redacted, errors_csv(report))
     log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in redacted.counts.items()))
-    if outcome != "dry_run":
-        _send(run, report, plan)
+    if outcome not in ("dry_run", "superseded") and run.is_whole:
+        _send(run, report, left)
     return Reported(
         report,
         redacted,
         place,
         failure=None if broken is None else _failure(run, left, broken),
-        is_whole_sync=outcome == "success" and run.parameters.only_person_ids is None,
+        is_whole_sync=outcome == "success" and run.is_whole,
     )
 
 
@@ -141,6 +146,26 @@ def _failure(run: Run, left: RunReader, broken: str) -> Failure:
     return Failure(datetime.now(UTC), run.run_id, broken, fault.kind, fault.message, fault.advice)
 
 
+def _for_whom(run: Run, left: RunReader) -> list[str]:
+    """For whom the run was, if for some students alone, and who of them is not on roll."""
+    only = run.parameters.only_person_ids
+    if only is None:
+        return []
+    people = ", ".join(_people(sorted(only, key=order), "and {} more"))
+    notes = [f"The run was for some students alone: {people or 'no valid Person ID was given'}."]
+    roll = left.table(ValidateFacts, "roll")
+    if roll is not None:
+        missing = sorted(only.difference(roll["person_id"]), key=order)
+        notes += [f"{words}." for words in _people(missing, "{} more are on no roll", " is on no roll")]
+    return notes
+
+
+def _people(person_ids: Sequence[str], more: str, said: str = "") -> list[str]:
+    """People by Person ID, each with what is said of them; of many some, and how many more."""
+    named = [f"person {person_id}{said}" for person_id in person_ids[:_NAMED]]
+    return [*named, *([more.format(len(person_ids) - _NAMED)] if person_ids[_NAMED:] else [])]
+
+
 def _notes(left: RunReader) -> list[str]:
     """What a reader must know of the whole run, once."""
     plan, approval = left.output(PlanFacts), left.output(ApproveFacts)
@@ -175,12 +200,28 @@ def _results(left: RunReader) -> pd.DataFrame:
     return pd.DataFrame([each.model_dump() for each in left.results()], columns=["kind", "result"])
 
 
-def _send(run: Run, report: Report, plan: StageOutput[PlanFacts] | None) -> None:
-    """Send the report to a directory that takes it; its failure fails nothing (SPEC section 5)."""
+def _send(run: Run, report: Report, left: RunReader) -> None:
+    """Send the report to a directory that takes it; its failure fails nothing (SPEC section 5).
+
+    The report of an older roll than one that was applied would replace the school's list by an older one.
+    """
+    plan = left.output(PlanFacts)
     try:
+        if _is_older(run, left):
+            return
         endpoint = run.open_directory()
         directory = run.directory(endpoint, discovered(run, plan, endpoint))
         if directory.capabilities.sync_reports:
             directory.send_report(sync_report(report))
     except SyncError as fault:
         log.warning("The report was not sent to the directory: %s", fault)
+
+
+def _is_older(run: Run, left: RunReader) -> bool:
+    """Whether the run has an older roll than one that another began to apply."""
+    mark, extracted = run.state.mark(), left.output(ExtractFacts)
+    if mark is None or run.parameters.allow_older:
+        return False
+    if extracted is None:
+        return run.parameters.effective_date < mark.effective_date
+    return mark.is_newer_than(extracted.facts)

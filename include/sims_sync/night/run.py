@@ -47,6 +47,11 @@ class Run:
     attributes: tuple[Attribute, ...] = ATTRIBUTES
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is for all students on roll, and not for some alone."""
+        return self.parameters.only_person_ids is None
+
+    @property
     def mapping(self) -> AccountMapping:
         """Where a person's values stand in an account, as the school has it."""
         return AccountMapping(self.attributes, self.source.key, self.school.directory)

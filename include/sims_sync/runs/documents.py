@@ -313,6 +313,8 @@ class Report(Document):
     """``report.json``: what a run did. Others build on its keys.
 
     :param reason: why it ended so, in words without a value; empty for a success.
+    :param partial: whether the run was for some students alone; the file has this and the next key only then.
+    :param only_person_ids: for whom.
     :param notes: what a reader must know of the whole run.
     """
 
@@ -321,6 +323,8 @@ class Report(Document):
     effective_date: date | None
     outcome: Outcome
     reason: str
+    partial: bool = Field(default=False, exclude_if=lambda partial: not partial)
+    only_person_ids: tuple[PersonId, ...] | None = Field(default=None, exclude_if=lambda people: people is None)
     notes: tuple[str, ...]
     counts: dict[str, Count]
     errors: tuple[ReportedError, ...]

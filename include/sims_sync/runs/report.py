@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from sims_sync.model.findings import CODES
+from sims_sync.model.person import order
 from sims_sync.runs.documents import Outcome, Report, ReportedError, ReportedWarning, Solved
 from sims_sync.runs.spreadsheet import as_csv
 
@@ -24,6 +25,7 @@ class ReportHead:
     """What a run is, and how it ended.
 
     :param reason: why it ended so, in words without a value; empty for a success.
+    :param only_person_ids: the students whom alone it was for; none for all.
     """
 
     school: str
@@ -33,6 +35,7 @@ class ReportHead:
     reason: str
     started_at: datetime
     finished_at: datetime
+    only_person_ids: Collection[str] | None = None
 
 
 def count(
@@ -109,6 +112,8 @@ def build_report(
         effective_date=head.effective_date,
         outcome=head.outcome,
         reason=head.reason,
+        partial=head.only_person_ids is not None,
+        only_person_ids=None if head.only_person_ids is None else tuple(sorted(head.only_person_ids, key=order)),
         notes=tuple(notes),
         counts=dict(counts),
         errors=errors,

@@ -19,6 +19,7 @@ from sims_sync.runs.reading import REPORT
 from sims_sync.runs.redaction import REDACTED_REPORT, redacted
 from sims_sync.store.folder import Folder, Stamp, Unreadable
 from sims_sync.store.layout import STATE
+from sims_sync.ui.words import TRIALS
 
 SHOWN = 30
 """Runs of a school in its small picture, and in its history."""
@@ -32,6 +33,7 @@ class RunSummary:
         cannot be listed.
     :param codes: how many records it rejected by code.
     :param oldest: since when the longest failing one fails.
+    :param partial: whether it was for some students alone.
     """
 
     run_id: str
@@ -43,6 +45,7 @@ class RunSummary:
     oldest: date | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    partial: bool = False
 
     @property
     def changed(self) -> int:
@@ -53,6 +56,11 @@ class RunSummary:
     def wrote_nothing(self) -> bool:
         """Whether its counts are what the plan would have done."""
         return self.outcome in NOTHING_WRITTEN
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it says nothing of how the school stands, where another run does."""
+        return self.outcome in TRIALS or (self.partial and self.outcome == "success")
 
     @property
     def rejected(self) -> int:
@@ -149,6 +157,7 @@ def summarise(content: bytes, folder: str, *, redact: bool = False) -> RunSummar
         oldest=min((error.failing_since for error in report.errors if error.failing_since), default=None),
         started_at=report.started_at,
         finished_at=report.finished_at,
+        partial=report.partial,
     )
 
 

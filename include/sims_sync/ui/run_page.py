@@ -58,6 +58,7 @@ class ShownChange:
 class RunPage:
     """What the page shows of a run.
 
+    :param partial: it was for some students alone.
     :param would: nothing of the plan was written, so that the numbers are what it would have done.
     :param waits: why the plan waits for an answer now; empty where it does not.
     :param picture: none where nothing was extracted.
@@ -68,6 +69,7 @@ class RunPage:
     school: School
     run_id: str
     label: Label
+    partial: bool
     reason: str
     notes: Sequence[str]
     effective_date: date | None
@@ -112,6 +114,7 @@ def run_page(
         school=school,
         run_id=run.run_id,
         label=OUTCOMES[report.outcome] if report else _without_report(run, waits),
+        partial=report.partial if report else False,
         reason=report.reason if report else "",
         notes=report.notes if report else (),
         effective_date=_effective_date(report, extracted),

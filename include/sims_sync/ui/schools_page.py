@@ -15,7 +15,7 @@ from sims_sync.store.layout import run_folder, run_name
 from sims_sync.ui.airflow_runs import AirflowRun, DagState
 from sims_sync.ui.charts import sparkline
 from sims_sync.ui.history import RunSummary
-from sims_sync.ui.words import OUTCOMES, TRIALS, Label, Tone
+from sims_sync.ui.words import OUTCOMES, Label, Tone
 
 LATE_AFTER = timedelta(hours=1)
 """A run that has not begun so long after it was due is late."""
@@ -135,8 +135,7 @@ def _standing(
     if (lost := _without_report(runs, dag)) is not None:
         why = f"The run {lost.run_id} failed and left no report."
         return "no_report", why, "Open the run in Airflow, and clear it from `extract` when the cause is settled."
-    # A trial or an overtaken run says nothing of how the school stands, where another one does.
-    telling = next((run for run in runs if run.outcome not in TRIALS), next(iter(runs), None))
+    telling = next((run for run in runs if not run.is_trial), next(iter(runs), None))
     if telling is not None and telling.outcome in ("failed", "unreadable", "held"):
         return telling.outcome, telling.reason, ""
     if late_since is not None:
