@@ -18,6 +18,7 @@ from sims_sync.night.school import find_school
 from sims_sync.runs.documents import PlanFacts, Reference
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.state import SchoolState
+from sims_sync.sources.choice import Choice
 from sims_sync.sources.sims.sims_source import Sims
 from sims_sync.store.folder import Folder
 from sims_sync.store.layout import run_folder
@@ -59,7 +60,9 @@ class Night:
 def run_of(store: Folder, school_id: str, run_id: str, effective_date: date, **parameters: Any) -> Run:
     """A run of a configured school, by its Airflow connections."""
     school = find_school(school_id)
-    source = Sims(lambda: sims_client(school.sims_connection), school.la, school.estab, school.sims.names)
+    unasked = Choice(off=school.off).unasked
+    client = lambda: sims_client(school.sims_connection)  # noqa: E731
+    source = Sims(client, school.la, school.estab, school.sims.names, unasked)
     given = {"effective_date": effective_date.isoformat(), **parameters}
     return Run(
         school=school,

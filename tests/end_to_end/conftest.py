@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from airflow.dag_processing.dagbag import DagBag
 
 from nights_without_airflow import run_night, run_of
 from sandbox.directory import server as directory_server
 from sandbox.sims import server as sims_server
 from sandbox.sims.database import Database
+from sims_sync.config.schools_file import DEFAULT_CONFIG
 from sims_sync.store.layout import run_name
 from sims_sync.store.opening import open_store
 
@@ -52,6 +54,9 @@ class Ran:
 
 Night = Callable[..., Ran]
 """Runs the DAG: ``night(effective_date, **parameters)``."""
+
+Configure = Callable[..., None]
+"""Sets keys of the school's entry, ``configure(username="email")``; those of earlier calls are forgotten."""
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +98,21 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setenv(f"AIRFLOW_CONN_{connection_id.upper()}", json.dumps({"conn_type": "http", **fields}))
 
     return connect
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Says how the school is configured."""
+    path = tmp_path / "schools.yaml"
+    monkeypatch.setenv("SIMS_SYNC_CONFIG", str(path))
+
+    def configure(**keys: Any) -> None:
+        whole = yaml.safe_load(DEFAULT_CONFIG.read_text())
+        whole["schools"][0].update(keys)
+        path.write_text(yaml.safe_dump(whole))
+
+    configure()
+    return configure
 
 
 @pytest.fixture

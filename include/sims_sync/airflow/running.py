@@ -31,6 +31,7 @@ def running(stage: str, school_id: str) -> Iterator[Run]:
     from sims_sync.night.school import find_school
     from sims_sync.runs.files import RunFiles
     from sims_sync.runs.state import SchoolState
+    from sims_sync.sources.choice import Choice
     from sims_sync.sources.sims.sims_source import Sims
     from sims_sync.store.layout import run_folder
     from sims_sync.transport.unlogged import unlogged
@@ -45,7 +46,13 @@ def running(stage: str, school_id: str) -> Iterator[Run]:
             recorded(files, stage, passes=AirflowException),
         ):
             school, dag_run = find_school(school_id), context["dag_run"]
-            source = Sims(lambda: sims_client(school.sims_connection), school.la, school.estab, school.sims.names)
+            source = Sims(
+                lambda: sims_client(school.sims_connection),
+                school.la,
+                school.estab,
+                school.sims.names,
+                Choice(off=school.off).unasked,
+            )
             run_date = dag_run.logical_date or dag_run.run_after
             yield Run(
                 school=school,

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sims_sync.model.attributes import Attribute
+
+CLEARED = "clear"
+"""The column of accounts as they should be that names what is to be cleared of a student."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Difference:
 def differences(should: pd.DataFrame, actual: pd.DataFrame, attributes: Sequence[Attribute]) -> list[list[Difference]]:
     """Where accounts differ, for each pair of rows.
 
-    :param should: accounts as they should be; ``keep`` names the columns that are left as they are.
+    :param should: accounts as they should be; ``keep`` names the columns that are left as they are, and
+        :data:`CLEARED`, where there is that column, those that are cleared though they were written once.
     :param actual: accounts as they are, row for row those of ``should``.
     :param attributes: those that are compared: what the directory has a place for.
     :returns: for each row its differences, in the order of the attributes.
@@ -42,6 +47,7 @@ def differences(should: pd.DataFrame, actual: pd.DataFrame, attributes: Sequence
     found: list[list[Difference]] = [[] for _ in range(len(should))]
     is_student = actual["is_student"].to_numpy(dtype=bool)
     left = [frozenset(columns) for columns in should["keep"]]
+    cleared = should[CLEARED] if CLEARED in should else [()] * len(should)
     for attribute in attributes:
         if attribute.written == "at_creation":
             continue
@@ -50,7 +56,8 @@ def differences(should: pd.DataFrame, actual: pd.DataFrame, attributes: Sequence
         differs = (text != text_present).to_numpy(dtype=bool)
         if attribute.written == "once":
             # An account of the person that was no student's may have no value yet (SPEC section 6).
-            differs = differs & ~is_student & present.isna().to_numpy(dtype=bool) & wanted.notna().to_numpy(dtype=bool)
+            fills = ~is_student & present.isna().to_numpy(dtype=bool) & wanted.notna().to_numpy(dtype=bool)
+            differs = differs & (fills | np.array([attribute.column in each for each in cleared], dtype=bool))
         for at in differs.nonzero()[0]:
             if attribute.column not in left[at]:
                 account_id, value = str(actual["account_id"].iloc[at]), attribute.kind.write(wanted.iloc[at])

@@ -64,7 +64,8 @@ def plan_students(
     missing = should[~has_account & ~duplicated]
     shared = _were_shared(missing, learnt)
     new = missing[~shared]
-    created = [_creation(row, mapping) for _, row in new.iterrows()]
+    named = new[new["user_name"].notna()]
+    created = [_creation(row, mapping) for _, row in named.iterrows()]
     return StudentPlan(
         changes=sorted([*created, *differing], key=lambda change: order(change.person_id)),
         unchanged=[*unchanged, *pairs.loc[odd, "person_id"]],
@@ -76,7 +77,8 @@ def plan_students(
                 findings(pairs[mismatched], "identity_mismatch"),
                 findings(by_hand, "disabled_by_hand"),
                 findings(pairs[odd], "account_not_readable"),
-                findings(new[new["user_name_from_email"].astype(bool)], "username_from_email"),
+                findings(named[named["user_name_from_email"].astype(bool)], "username_from_email"),
+                findings(new[new["user_name"].isna()], "no_user_name"),
             ],
             ignore_index=True,
         ),

@@ -13,6 +13,7 @@ from sims_sync.config.directory_settings import DirectorySettings
 from sims_sync.config.fields import MANUAL, Code, Days, EmailAddress, Schedule, Strict, Text
 from sims_sync.config.limits import Limits
 from sims_sync.config.sims_settings import SimsSettings
+from sims_sync.config.values import Sent, Withheld
 
 _FIRST_MINUTE, _LAST_MINUTE = 1 * 60, 4 * 60 - 1  # nightly runs start between 01:00 and 04:00
 
@@ -46,6 +47,9 @@ class School(Kept):
     genders: list[Text] | None = None
     disable_unlinked: bool = True
     ignored_roles: list[Text] = Field(default_factory=lambda: ["user"])
+    forename: Literal["forename", "chosen_name"] = "forename"
+    attributes: Sent = Field(default_factory=dict)
+    withhold: list[Withheld] = Field(default_factory=list, repr=False)
     limits: Limits = Limits()
     directory: DirectorySettings = Field(default_factory=DirectorySettings)
     sims: SimsSettings = SimsSettings()
@@ -61,6 +65,23 @@ class School(Kept):
     def synchronised(self) -> bool:
         """A school is synchronised when at least one of its platform modules is enabled."""
         return bool(self.modules)
+
+    @property
+    def off(self) -> frozenset[str]:
+        """The values that the school does not send (``model.attributes.OPTIONAL``)."""
+        return frozenset(name for name, is_sent in self.attributes.items() if not is_sent)
+
+    def withheld(self, *, to_clear: bool = False) -> dict[str, frozenset[str]]:
+        """The values that the school does not send of single students, by Person ID.
+
+        :param to_clear: those alone that are to be cleared; what is off for all stays as it is.
+        """
+        found: dict[str, frozenset[str]] = {}
+        for each in self.withhold:
+            if each.clear or not to_clear:
+                names = frozenset(each.attributes) - (self.off if to_clear else frozenset())
+                found[each.person_id] = found.get(each.person_id, frozenset()) | names
+        return found
 
     @property
     def dag_id(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from sims_sync.config.school_entry import Kept, School
 
 CONFIG_VARIABLE = "SIMS_SYNC_CONFIG"
-_MERGED = {"limits": 1, "directory": 1, "sims": 2}
+_MERGED = {"limits": 1, "attributes": 1, "directory": 1, "sims": 2}
 """Keys of which a school says only what is other than in `defaults`, and how many levels of keys that holds for."""
 
 DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "schools.yaml"
@@ -146,6 +147,13 @@ def _over(default: Any, own: Any, depth: int) -> Any:
 
 
 def _problems(error: ValidationError) -> str:
-    return "; ".join(
-        f"key `{'.'.join(map(str, problem['loc']))}`: {problem['msg']}" for problem in error.errors(include_url=False)
+    problems = (
+        f"key `{'.'.join(map(str, _place(problem['loc'])))}`: {problem['msg']}"
+        for problem in error.errors(include_url=False)
     )
+    return "; ".join(dict.fromkeys(problems))
+
+
+def _place(place: Sequence[int | str]) -> Sequence[int | str]:
+    """Where the problem is. How many entries `withhold` has is nobody's business (SPEC section 4)."""
+    return [part for part in place if not isinstance(part, int)] if "withhold" in place[:1] else place

@@ -30,6 +30,7 @@ class AccountMapping:
     :param lacking: names of attributes, and of the mark, that the directory has no place for.
     :param once: names of attributes that can be written when an account is created, and never again.
     :param read_only: names of attributes of the account that nobody can write.
+    :param off: columns of attributes that the school does not send.
     """
 
     attributes: tuple[Attribute, ...] = ATTRIBUTES
@@ -38,6 +39,7 @@ class AccountMapping:
     lacking: frozenset[str] = frozenset()
     once: frozenset[str] = frozenset()
     read_only: frozenset[str] = frozenset()
+    off: frozenset[str] = frozenset()
 
     @cached_property
     def marker(self) -> Marker:
@@ -107,7 +109,9 @@ class AccountMapping:
     @cached_property
     def _mapped(self) -> dict[str, Place]:
         paths = (
-            (each, self.settings.path_of(each.column, each.name, extension=each.extension)) for each in self.attributes
+            (each, self.settings.path_of(each.column, each.name, extension=each.extension))
+            for each in self.attributes
+            if each.column not in self.off
         )
         return {each.name: place_at(path, each.kind) for each, path in paths if path != NONE}
 

@@ -8,7 +8,7 @@ shows how to add one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,10 +29,13 @@ class Attribute:
     :param rule: how its value is taken, in words.
     :param taken_from: the source's column of students that is taken as it is; none where ``students.wanted`` has a rule
         of its own for the attribute.
+    :param tables: the source's tables that the rule reads, beside that of the students.
+    :param location: of the rows of those tables that are the attribute's, where others' rows stand among them.
     :param row_id: what SIMS calls the id of the row that a rule chose, if there is one.
     :param extension: whether it belongs to the student extension.
     :param written: ``always``; ``once``, into an account that is created or becomes a student's and has no value; or
         ``at_creation``.
+    :param optional: whether a school may leave it out.
     :param special: whether it tells health or poverty (UK GDPR Article 9): the mere choice is shown only to who may
         edit the school's DAG.
     """
@@ -43,9 +46,12 @@ class Attribute:
     label: str
     rule: str = "as in SIMS"
     taken_from: str | None = None
+    tables: tuple[str, ...] = ()
+    location: str = ""
     row_id: str = ""
     extension: bool = False
     written: Literal["always", "once", "at_creation"] = "always"
+    optional: bool = True
     special: bool = False
 
 
@@ -58,11 +64,13 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         TEXT,
         "User name",
         "given once, when the account is created; later runs never change it",
+        tables=("emails",),
         row_id="EmailID",
         written="at_creation",
+        optional=False,
     ),
-    Attribute("name.givenName", "given_name", TEXT, "Forename", taken_from="forename"),
-    Attribute("name.familyName", "family_name", TEXT, "Surname", taken_from="surname"),
+    Attribute("name.givenName", "given_name", TEXT, "Forename", taken_from="forename", optional=False),
+    Attribute("name.familyName", "family_name", TEXT, "Surname", taken_from="surname", optional=False),
     Attribute(
         'addresses[type eq "home"]',
         "home_address",
@@ -70,6 +78,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "Home address",
         "of the home addresses in force, the one that began last; else one without a start; else the next to begin; "
         "else the last to end",
+        tables=("person_addresses", "addresses"),
         row_id="AddressID",
     ),
     Attribute(
@@ -78,6 +87,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         TEXT,
         "Home telephone",
         _MARKED.format("those of type H"),
+        tables=("telephones",),
+        location="H",
         row_id="TelephoneID",
     ),
     Attribute(
@@ -86,6 +97,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         TEXT,
         "Mobile telephone",
         _MARKED.format("those of type M"),
+        tables=("telephones",),
+        location="M",
         row_id="TelephoneID",
     ),
     Attribute(
@@ -94,10 +107,19 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         TEXT,
         "Personal email",
         _MARKED.format("those of type H"),
+        tables=("emails",),
+        location="H",
         row_id="EmailID",
     ),
     Attribute(
-        'emails[type eq "work"]', "work_email", TEXT, "Work email", _MARKED.format("those of type W"), row_id="EmailID"
+        'emails[type eq "work"]',
+        "work_email",
+        TEXT,
+        "Work email",
+        _MARKED.format("those of type W"),
+        tables=("emails",),
+        location="W",
+        row_id="EmailID",
     ),
     Attribute(
         "schoolIdentifier", "school_identifier", TEXT, "Admission number", taken_from="admission_number", extension=True
@@ -109,6 +131,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         FLAG,
         "Free school meals",
         "whether a period covers the effective date",
+        tables=("free_meals",),
         extension=True,
         special=True,
     ),
@@ -127,6 +150,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         PROVISIONS,
         "SEN information",
         "the provisions that cover the effective date",
+        tables=("sen_provisions",),
         extension=True,
         special=True,
     ),
@@ -136,6 +160,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         TEXT,
         "Preferred email",
         "the type of the Primary email; else of the Main one; else Personal. Written once",
+        tables=("emails",),
         row_id="EmailID",
         extension=True,
         written="once",
@@ -143,17 +168,23 @@ ATTRIBUTES: tuple[Attribute, ...] = (
 )
 """All attributes, in the order in which pages and plans name them."""
 
+OPTIONAL = tuple(attribute.column for attribute in ATTRIBUTES if attribute.optional)
+"""What a school may leave out, as its configuration names it."""
+
 
 def special_names(attributes: Iterable[Attribute] = ATTRIBUTES) -> frozenset[str]:
     """The names of those that tell health or poverty."""
     return frozenset(attribute.name for attribute in attributes if attribute.special)
 
 
-def only_special(kind: str, written: Iterable[str], attributes: Iterable[Attribute] = ATTRIBUTES) -> bool:
-    """Whether the mere fact of a change tells health or poverty, so that who may only read is told that the account is
-    unchanged (SPEC section 9).
+def only_special(
+    kind: str, written: Iterable[str], attributes: Iterable[Attribute] = ATTRIBUTES, withheld: Collection[str] = ()
+) -> bool:
+    """Whether the mere fact of a change tells health or poverty, or that something is withheld, so that who may only
+    read is told that the account is unchanged (SPEC section 9).
 
     :param kind: of the change.
     :param written: the names of what it writes.
+    :param withheld: the names of what is withheld of the person.
     """
-    return kind == "update" and special_names(attributes).issuperset(written)
+    return kind == "update" and special_names(attributes).union(withheld).issuperset(written)

@@ -20,6 +20,9 @@ labels of the attributes)."""
 FOR_EDITORS = frozenset({"account_not_linked", "account_not_readable"})
 """The codes whose detail is only for those who may edit: an account's id is the directory's, and can be an address."""
 
+OF_WITHHOLDING = frozenset({"no_user_name"})
+"""The codes that there are only where a value of a student is withheld: who may only read is told of none."""
+
 
 @dataclass(frozen=True)
 class Code:
@@ -99,6 +102,12 @@ CODES: dict[str, Code] = {
             True,
             "The user name that the student would get belongs to another account.",
             "Rename the other account in the directory, or link it by setting its externalId to this Person ID.",
+        ),
+        Code(
+            "no_user_name",
+            True,
+            "Nothing is left that may be the student's user name: neither an admission number nor an email address.",
+            "Enter the admission number in SIMS, or change what the configuration withholds of the student.",
         ),
         Code(
             "rejected_by_directory",

@@ -16,6 +16,7 @@ from sims_sync.changes.guards import allowed
 from sims_sync.changes.plan import Plan
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
 from sims_sync.changes.result import Result
+from sims_sync.changes.withholding import Withholding
 from sims_sync.directory.scim_client import Directory
 from sims_sync.model.attributes import only_special
 from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
@@ -31,6 +32,7 @@ from sims_sync.night.remembering import (
     write_down_planned,
 )
 from sims_sync.night.run import Run, Skipped, Superseded
+from sims_sync.night.withheld import remember_cleared, withholding
 from sims_sync.runs.documents import (
     ApproveFacts,
     DisableLeaversFacts,
@@ -53,14 +55,17 @@ def load(run: Run, approved: Reference | None) -> Reference:
     if run.parameters.dry_run:
         raise Skipped("Dry run: the plan is made, nothing is written.")
     directory = _open_planned(run, source)
-    should = wanted_accounts(run, source)
-    replan = replan_student(should, plan_options(run, directory, source.facts))
     with _alone(run, source, "load") as lease:
-        refusals = RefusalsAsSuch(run.state.refused())
-        results, fault = _write(run, directory, plan.for_students, replan, lease, refusals)
+        refusals, withheld = RefusalsAsSuch(run.state.refused()), withholding(run)
+        wanted = withheld.wanted(wanted_accounts(run, source))
+        replan = withheld.replan(replan_student(wanted, plan_options(run, directory, source.facts)))
+        changes, nothing_left = _without_what_is_withheld(plan.for_students, withheld)
+        results, fault = _write(run, directory, changes, replan, lease, refusals)
         if fault is None:
-            results, fault = _check(directory, plan.for_students, results, should, lease)
-        learn(run, directory, results, should)
+            results, fault = _check(directory, changes, results, wanted, lease)
+        learn(run, directory, results, wanted)
+        results += nothing_left
+        remember_cleared(run, plan, source, results)
         reference = _save(run, LoadFacts, approval, plan.for_students, results, newly_refused=refusals.newly_refused)
         if fault is None:
             remember_refused(run, results)
@@ -96,6 +101,18 @@ def disable_leavers(run: Run, loaded: Reference | None) -> Reference:
     _check_complete(plan.for_leavers, results, fault)
     empty_rolls.remember_approved(run)
     return reference
+
+
+def _without_what_is_withheld(changes: list[Change], withheld: Withholding) -> tuple[list[Change], list[Result]]:
+    """The changes without what is withheld now, though it was not when they were planned, and the results of those of
+    which nothing is left."""
+    left = [(change, withheld.let_through(change)) for change in changes]
+    nothing_left = [
+        Result(change.kind, change.person_id, change.school_identifier, change.account_id, "done")
+        for change, rest in left
+        if rest is None
+    ]
+    return [rest for _, rest in left if rest is not None], nothing_left
 
 
 def _open_approved(
@@ -226,7 +243,12 @@ def _save(
     results: list[Result],
     **told: int,
 ) -> Reference:
-    hidden = {each.person_id for each in changes if only_special(each.kind, each.attributes, run.attributes)}
+    withheld = withholding(run)
+    hidden = {
+        each.person_id
+        for each in changes
+        if only_special(each.kind, each.attributes, run.attributes, withheld.names(each.person_id))
+    }
     return run.files.save(
         facts(approved=approval.reference, set_mark=run.parameters.only_person_ids is None, **told),
         {"results": [result.as_document() for result in results]},

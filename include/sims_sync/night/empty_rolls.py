@@ -72,7 +72,8 @@ def reasons_to_hold(run: Run, tables: Mapping[str, pd.DataFrame]) -> list[str]:
         )
     applied = run.state.applied()
     held = applied.documents if applied else ()
-    emptied = dict.fromkeys(_WHAT[name] for name in held if name in _WHAT and tables[name].empty)
+    asked = [name for name in held if name in _WHAT and name not in run.choice.unasked]
+    emptied = dict.fromkeys(_WHAT[name] for name in asked if tables[name].empty)
     return [
         f"{source} sent nothing of {what} for any student, and did for the last applied run: what the accounts have of "
         "it would be cleared. Check what the user of the connection may see before you approve."

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from sims_sync.changes.differences import CLEARED
 from sims_sync.changes.guards import measure, reasons_to_hold, rejected_records
 from sims_sync.changes.plan import Plan, PlanOptions, make_plan
 from sims_sync.directory.discovery import Capabilities, discover
@@ -20,6 +21,7 @@ from sims_sync.model.errors import UnexpectedAnswer
 from sims_sync.night import empty_rolls
 from sims_sync.night.always_held import always_held
 from sims_sync.night.run import Run, Skipped
+from sims_sync.night.withheld import withholding
 from sims_sync.runs.documents import (
     ExtractFacts,
     MeasuredLimit,
@@ -32,9 +34,10 @@ from sims_sync.runs.documents import (
 from sims_sync.runs.files import RAW, packed_document
 from sims_sync.runs.mark import Mark
 from sims_sync.runs.reading import StageOutput
+from sims_sync.runs.withheld_values import WITHHELD
 from sims_sync.sources import source as sources
 from sims_sync.store.lease import hold_lease
-from sims_sync.students.identity import match_genders
+from sims_sync.students.identity import match_genders, with_forename
 from sims_sync.students.validation import validate as validate_tables
 from sims_sync.students.wanted import accounts_as_they_should_be
 
@@ -64,7 +67,7 @@ def extract(run: Run) -> Reference:
         ExtractFacts(effective_date=effective_date, extracted_at=extracted_at),
         {**raw, **extracted.tables, _SPOILT: extracted.spoilt},
         counts={
-            **{name: len(table) for name, table in extracted.tables.items() if name not in sources.SPECIAL},
+            **{name: rows for name, rows in extracted.rows.items() if name not in sources.SPECIAL},
             "left_out": left_out,
         },
     )
@@ -76,7 +79,7 @@ def _extracted(run: Run, *, may_be_empty: bool) -> sources.Extract:
     :raises SyncError: it cannot be had.
     """
     try:
-        return sources.extract(run.source, run.parameters.effective_date, may_be_empty=may_be_empty)
+        return sources.extract(run.source, run.parameters.effective_date, run.choice, may_be_empty=may_be_empty)
     except UnexpectedAnswer as fault:
         if fault.document is None:
             raise
@@ -89,8 +92,10 @@ def _extracted(run: Run, *, may_be_empty: bool) -> sources.Extract:
 def validate(run: Run, extracted: Reference | None) -> Reference:
     """Tell the records that can be imported from those that cannot."""
     source = run.files.open(ExtractFacts, extracted)
+    tables = _tables(run, source)
+    tables["students"] = with_forename(tables["students"], run.school.forename)
     validation = validate_tables(
-        _tables(run, source),
+        tables,
         spoilt=source.table(_SPOILT) if f"{_SPOILT}.parquet" in source.files else None,
         only_person_ids=run.parameters.only_person_ids,
     )
@@ -116,10 +121,11 @@ def transform(run: Run, validated: Reference | None) -> Reference:
         effective_date=validation.facts.effective_date,
         username_policy=run.school.username,
         attributes=run.attributes,
-        unknown=run.source.cannot_know,
+        unknown=run.source.cannot_know | run.choice.unknown,
+        withheld=run.school.withheld(),
     )
     return run.files.save(
-        TransformFacts(**validation.facts.model_dump()),
+        TransformFacts(**validation.facts.model_dump(), off=tuple(sorted(run.school.off))),
         {
             "accounts": transformation.accounts,
             "choices": transformation.choices,
@@ -142,20 +148,24 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
     if not run.parameters.dry_run:
         run.state.claim(endpoint.base_url)
     directory = run.directory(endpoint, capabilities)
-    accounts = _accounts(run, directory)
+    accounts, withheld = _accounts(run, directory), withholding(run)
     wanted, unmatched = match_genders(source.table("accounts"), capabilities.genders or run.school.genders)
-    planned = make_plan(
-        wanted,
-        accounts,
-        validation.table("roll"),
-        validation.table("roll_emails"),
-        plan_options(run, directory, source.facts),
-    ).warned(unmatched, "gender_unknown")
+    wanted = withheld.wanted(wanted)
+    planned = withheld.plan(
+        make_plan(
+            wanted,
+            accounts,
+            validation.table("roll"),
+            validation.table("roll_emails"),
+            plan_options(run, directory, source.facts),
+        ).warned(unmatched, "gender_unknown")
+    )
     planned = _kept_otherwise(run, directory, planned)
+    shown = withheld.untold(planned)
     mark = run.state.mark()
-    rejected_now = rejected_records(pd.concat([validation.table("findings"), planned.findings], ignore_index=True))
+    rejected_now = rejected_records(pd.concat([validation.table("findings"), shown.findings], ignore_index=True))
     measures = measure(
-        planned,
+        shown,
         accounts,
         dict(run.school.limits),
         extracted=validation.counts["extracted"],
@@ -185,18 +195,19 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         {
             "plan": planned.as_document(),
             "findings": planned.findings,
-            "accounts": wanted,
+            "accounts": wanted.drop(columns=CLEARED, errors="ignore"),
             "capabilities": capabilities.model_dump(mode="json"),
+            **({WITHHELD: entries} if (entries := withheld.as_document(wanted["person_id"])) else {}),
         },
         counts=planned.counts,
-        told=_told(run, planned),
+        told=_told(run, planned, shown),
     )
 
 
 def _kept_otherwise(run: Run, directory: Directory, planned: Plan) -> Plan:
     """The plan with a warning of each attribute that the directory keeps otherwise; what it does not any more is
     forgotten."""
-    if run.parameters.only_person_ids is None and not run.parameters.dry_run:
+    if run.is_whole and not run.parameters.dry_run:
         still = planned.kept.still_seen()
         if still != dict(directory.learnt.kept):
             run.state.save_learnt(directory.learnt.model_copy(update={"kept": still}))
@@ -211,12 +222,16 @@ def _told_to_all(run: Run, findings: pd.DataFrame) -> pd.DataFrame:
     return findings[~findings["detail"].isin([attribute.label for attribute in run.attributes if attribute.special])]
 
 
-def _told(run: Run, planned: Plan) -> dict[str, int]:
-    """The counts for who may only read: what is written of special categories alone counts as unchanged."""
-    hidden = sum(only_special(change.kind, change.attributes, run.attributes) for change in planned.changes)
-    if not hidden:
-        return {}
-    return {"update": planned.counts["update"] - hidden, "unchanged": planned.counts["unchanged"] + hidden}
+def _told(run: Run, planned: Plan, shown: Plan) -> dict[str, int]:
+    """Those of the counts that are others for who may only read: what is written of special categories alone counts as
+    unchanged.
+
+    :param shown: the plan without what is withheld.
+    """
+    hidden = sum(only_special(change.kind, change.attributes, run.attributes) for change in shown.changes)
+    counts = shown.counts
+    told = {**counts, "update": counts["update"] - hidden, "unchanged": counts["unchanged"] + hidden}
+    return {name: number for name, number in told.items() if number != planned.counts[name]}
 
 
 def discovered(run: Run, plan: StageOutput[PlanFacts] | None, endpoint: Endpoint) -> Capabilities:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from sims_sync.directory.mapping import DISABLED_BY_SYNC
 from sims_sync.mails.failure import Failure
-from sims_sync.model.attributes import ATTRIBUTES
+from sims_sync.model.attributes import Attribute
 from sims_sync.model.errors import SyncError
 from sims_sync.model.person import order
 from sims_sync.night.planning import discovered
@@ -176,24 +176,27 @@ def _notes(left: RunReader) -> list[str]:
         notes.append(plan.facts.superseded)
     if approval and approval.facts.asked:
         notes.append(f"The plan was held, and approved by {approval.facts.approved_by}.")
-    return [*notes, *_without_a_place(plan.facts)]
+    return [*notes, *_without_a_place(plan.facts, left.attributes)]
 
 
-def _without_a_place(plan: PlanFacts) -> list[str]:
-    """Which values the directory cannot hold."""
-    extension = {each.name for each in ATTRIBUTES if each.extension} | {DISABLED_BY_SYNC}
+def _without_a_place(plan: PlanFacts, attributes: Sequence[Attribute]) -> list[str]:
+    """Which values the directory cannot hold; what is off is no lack."""
+    extension = {each.name for each in attributes if each.extension} | {DISABLED_BY_SYNC}
     others = [name for name in plan.lacking if plan.knows_extension or name not in extension]
     notes = []
     if not plan.knows_extension and extension.intersection(plan.lacking):
-        notes.append(
-            "The directory does not know the student extension: admission number, date of birth, free school meals, "
-            "gender, email preference and SEN information are not written."
-        )
+        lost = ", ".join(_of_extension(attributes, plan.off))
+        notes.append(f"The directory does not know the student extension. These are not written: {lost}.")
     if others:
         notes.append(
             f"The directory has no place that can be written for these: {', '.join(others)}. They are left as they are."
         )
     return notes
+
+
+def _of_extension(attributes: Sequence[Attribute], off: Collection[str]) -> list[str]:
+    """What a directory without the student extension has no place for, of what the school sends."""
+    return [each.label for each in attributes if each.extension and each.column not in off]
 
 
 def _results(left: RunReader) -> pd.DataFrame:

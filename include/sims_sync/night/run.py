@@ -17,6 +17,7 @@ from sims_sync.model.errors import NotApproved, SyncError
 from sims_sync.night.parameters import RunParameters
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.state import SchoolState
+from sims_sync.sources.choice import CHOSEN_NAME, Choice
 from sims_sync.sources.source import Source
 
 
@@ -34,7 +35,7 @@ class Run:
 
     :param source: where the roll comes from; nothing is opened before it is asked for the roll.
     :param open_directory: opens the school's directory; nothing is asked of it yet.
-    :param attributes: those of an account that are read and written.
+    :param attributes: those of an account; what the school leaves out is neither read nor written.
     """
 
     school: School
@@ -52,9 +53,19 @@ class Run:
         return self.parameters.only_person_ids is None
 
     @property
+    def choice(self) -> Choice:
+        """What of the roll the school wants."""
+        return Choice(
+            self.attributes,
+            self.school.off,
+            self.school.withheld(),
+            chosen_name=self.school.forename == CHOSEN_NAME,
+        )
+
+    @property
     def mapping(self) -> AccountMapping:
-        """Where a person's values stand in an account, as the school has it."""
-        return AccountMapping(self.attributes, self.source.key, self.school.directory)
+        """Where a person's values stand in an account, as the school has it; what is off stands nowhere."""
+        return AccountMapping(self.attributes, self.source.key, self.school.directory, off=self.school.off)
 
     def directory(self, endpoint: Endpoint, capabilities: Capabilities) -> Directory:
         """The client of a directory that offers this."""

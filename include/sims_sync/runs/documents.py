@@ -94,9 +94,10 @@ class ValidateFacts(ExtractFacts):
 
 
 class TransformFacts(ValidateFacts):
-    """As after validation."""
+    """:param off: columns of the attributes that the school does not send."""
 
     stage = "transform"
+    off: tuple[str, ...] = Field(default=(), exclude_if=lambda off: not off)
 
 
 class MeasuredLimit(Document):
@@ -238,10 +239,7 @@ class Ending(Document):
 
 
 class PlannedChange(Document):
-    """One change of the plan, without its values.
-
-    :param attributes: the names of what is written.
-    """
+    """One change of the plan: the names of what is written, without values."""
 
     kind: Kind
     person_id: PersonId | None
@@ -313,8 +311,7 @@ class Report(Document):
     """``report.json``: what a run did. Others build on its keys.
 
     :param reason: why it ended so, in words without a value; empty for a success.
-    :param partial: whether the run was for some students alone; the file has this and the next key only then.
-    :param only_person_ids: for whom.
+    :param partial: whether the run was for some students alone: ``only_person_ids``. The file has both only then.
     :param notes: what a reader must know of the whole run.
     """
 

@@ -218,11 +218,11 @@ class RunReader:
 
     def plan(self) -> PlanDocument | None:
         """Every planned change, without its values."""
-        return self._read_of(PlanFacts, "plan.json", _PLAN)
+        return self.read_of(PlanFacts, "plan.json", _PLAN)
 
     def results(self) -> list[WriteResult]:
         """What became of the planned changes that were tried."""
-        of_stages = [self._read_of(stage, "results.json", _RESULTS) for stage in (LoadFacts, DisableLeaversFacts)]
+        of_stages = [self.read_of(stage, "results.json", _RESULTS) for stage in (LoadFacts, DisableLeaversFacts)]
         return [result for results in of_stages for result in results or ()]
 
     def table(self, facts: type[Facts], name: str) -> pd.DataFrame | None:
@@ -281,7 +281,7 @@ class RunReader:
             self.unreadable.add(f"{facts.stage}.json")
             return None
 
-    def _read_of(self, facts: type[Facts], file: str, kind: TypeAdapter[T]) -> T | None:
+    def read_of(self, facts: type[Facts], file: str, kind: TypeAdapter[T]) -> T | None:
         """A document in a stage's folder."""
         output = self.output(facts)
         if output is None or file not in output.files:

@@ -1,14 +1,18 @@
-"""What of a run is told to who may only read its DAG: nothing that depends on special categories (SPEC section 9)."""
+"""What of a run is told to who may only read its DAG: nothing that depends on special categories, or on what is
+withheld of single students (SPEC sections 4 and 9)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sims_sync.model.attributes import only_special, special_names
-from sims_sync.model.findings import FOR_EDITORS
+from sims_sync.model.findings import FOR_EDITORS, OF_WITHHOLDING
 from sims_sync.runs.documents import F, PlanDocument, PlanFacts, PlannedChange, Report, WriteResult
 from sims_sync.runs.reading import ERRORS_CSV, RunReader, StageOutput
+from sims_sync.runs.withheld_values import withheld_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +22,8 @@ REDACTED_REPORT = "report.redacted.json"
 
 
 class RedactedReader(RunReader):
-    """The same for who may only read: nothing in it depends on special categories, and no prose of a directory is told
-    (SPEC section 9)."""
+    """The same for who may only read: nothing in it depends on special categories or tells what is withheld, and no
+    prose of a directory is told (SPEC section 9)."""
 
     def output(self, facts: type[F]) -> StageOutput[F] | None:
         output = super().output(facts)
@@ -35,7 +39,7 @@ class RedactedReader(RunReader):
     def findings(self) -> pd.DataFrame:
         found = super().findings()
         labels = [attribute.label for attribute in self.attributes if attribute.special]
-        shown = found[~found["detail"].isin(labels)]
+        shown = found[~found["detail"].isin(labels) & ~found["code"].isin(list(OF_WITHHOLDING))]
         return shown.assign(detail=shown["detail"].mask(shown["code"].isin(list(FOR_EDITORS))))
 
     def plan(self) -> PlanDocument | None:
@@ -44,12 +48,23 @@ class RedactedReader(RunReader):
             return None
         shown = tuple(self._redacted(change) for change in plan.changes if not self._is_hidden(change))
         hidden = [change.person_id for change in plan.changes if self._is_hidden(change)]
-        return plan.model_copy(update={"changes": shown, "unchanged": (*plan.unchanged, *hidden)})
+        return plan.model_copy(update={"changes": shown, "unchanged": (*plan.unchanged, *hidden, *self._nameless())})
 
     def _redacted(self, change: PlannedChange) -> PlannedChange:
-        special = special_names(self.attributes)
-        shown = tuple(name for name in change.attributes if name not in special)
+        """A change without the names of what is special or withheld. Of a new account it is not told which values it
+        has: one without an email would tell that this is withheld."""
+        hidden = special_names(self.attributes) | self._withheld.get(change.person_id or "", frozenset())
+        shown = tuple(name for name in change.attributes if name not in hidden and change.kind != "create")
         return change.model_copy(update={"attributes": shown})
+
+    @cached_property
+    def _withheld(self) -> Mapping[str, frozenset[str]]:
+        return withheld_in(self)
+
+    def _nameless(self) -> list[str]:
+        """Who gets no account since what would be the user name is withheld."""
+        found = super().table(PlanFacts, "findings")
+        return [] if found is None else found.loc[found["code"].isin(list(OF_WITHHOLDING)), "person_id"].tolist()
 
     def results(self) -> list[WriteResult]:
         hidden = self._hidden_people()
@@ -60,7 +75,8 @@ class RedactedReader(RunReader):
         ]
 
     def _is_hidden(self, change: PlannedChange) -> bool:
-        return only_special(change.kind, change.attributes, self.attributes)
+        withheld = self._withheld.get(change.person_id or "", frozenset())
+        return only_special(change.kind, change.attributes, self.attributes, withheld)
 
     def _hidden_people(self) -> set[str | None]:
         """Whose change is told only to who may edit."""

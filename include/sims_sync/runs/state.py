@@ -55,6 +55,16 @@ class RefusedRecord(Document):
     told: str
 
 
+class ClearedValues(Document):
+    """What was withheld of a student, and has been cleared.
+
+    :param attributes: columns.
+    """
+
+    person_id: PersonId
+    attributes: tuple[str, ...]
+
+
 class Applied(Document):
     """The last run whose ``load`` ended without a fault.
 
@@ -70,6 +80,7 @@ class Applied(Document):
     documents: tuple[str, ...]
 
 
+_CLEARED = TypeAdapter(list[ClearedValues])
 _REFUSED = TypeAdapter(list[RefusedRecord])
 _APPLIED = TypeAdapter(Applied | None)
 _EMPTY_ROLL = TypeAdapter(EmptyRoll | None)
@@ -204,6 +215,15 @@ class SchoolState:
     def save_empty_roll(self, roll: EmptyRoll | None) -> None:
         """Keep that a roll of nobody was approved, or that there are students again."""
         self._save("empty_roll", _EMPTY_ROLL, roll)
+
+    def cleared(self) -> dict[str, frozenset[str]]:
+        """What was withheld of students and has been cleared, by Person ID."""
+        return {each.person_id: frozenset(each.attributes) for each in self._load("cleared", _CLEARED, [])}
+
+    def save_cleared(self, cleared: Mapping[str, Iterable[str]]) -> None:
+        """Keep what has been cleared, so that it is not cleared again."""
+        entries = [ClearedValues(person_id=each, attributes=tuple(sorted(names))) for each, names in cleared.items()]
+        self._save("cleared", _CLEARED, entries)
 
     def failing_since(self) -> Mapping[str, date]:
         """Since which effective date a record fails, by ``<Person ID>:<code>``."""

@@ -16,6 +16,7 @@ import pandera.pandas as pa
 from sims_sync.model.errors import RollRefused
 from sims_sync.model.person import KeyForm
 from sims_sync.model.text import trimmed_column
+from sims_sync.sources.choice import EVERYTHING, Choice
 
 
 def _table(*columns: str, strict: str | bool = "filter") -> pa.DataFrameSchema:
@@ -106,48 +107,52 @@ class Extract:
     :param documents: as they came, by name.
     :param tables: those of :data:`TABLES`, with the rows of those on roll alone.
     :param spoilt: of whose rows characters were dropped: ``person_id`` of those on roll, ``table``.
+    :param rows: how many rows of each table were theirs; nobody can tell from these what is withheld.
     :param left_out: how many rows of each table were other people's.
     """
 
     documents: dict[str, bytes] = field(repr=False)
     tables: dict[str, pd.DataFrame] = field(repr=False)
     spoilt: pd.DataFrame = field(repr=False)
+    rows: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def extract(source: Source, effective_date: date, *, may_be_empty: bool = False) -> Extract:
+def extract(
+    source: Source, effective_date: date, choice: Choice = EVERYTHING, *, may_be_empty: bool = False
+) -> Extract:
     """Fetch a school's roll, one document after the other. Of people who are not on it nothing goes into the tables.
 
+    :param choice: what the school wants; of the rest nothing goes there either.
     :param may_be_empty: whether no students at all are taken for what they are: then nothing more is asked for.
     :raises RollRefused: there are no students, or not one email address: then nothing more is asked for.
     :raises SyncError: what the source raises.
     """
     documents: dict[str, bytes] = {}
-    fetched_tables: dict[str, pd.DataFrame] = {}
+    fetched_tables = {name: _nothing(name) for name in choice.unasked}
     spoilt: dict[str, pd.DataFrame] = {}
     for fetched in source.fetch(effective_date):
+        if fetched.table in choice.unasked:
+            continue
         if fetched.content:
             documents[fetched.name] = fetched.content
         if fetched.table:
             fetched_tables[fetched.table] = fetched.rows
             spoilt[fetched.table] = fetched.rows.iloc[list(fetched.spoilt)]
             if may_be_empty and fetched.table == "students" and fetched.rows.empty:
-                fetched_tables |= {name: _of_nobody(name) for name in TABLES if name != "students"}
+                fetched_tables |= {name: _nothing(name) for name in TABLES if name != "students"}
                 break
             _check(source.name, fetched, effective_date)
-    tables = owed(fetched_tables, source.key)
+    tables = choice.without_what_is_off(owed(fetched_tables, source.key))
     kept = of_those_on_roll(tables)
     left_out = {name: len(table) - len(kept[name]) for name, table in tables.items()}
     return Extract(
         documents,
-        kept,
+        of_those_on_roll(choice.without_what_is_withheld(kept)),
         _whose(spoilt, kept, source.key),
-        {name: rows for name, rows in left_out.items() if rows},
+        rows={name: len(table) for name, table in kept.items()},
+        left_out={name: rows for name, rows in left_out.items() if rows},
     )
-
-
-def _of_nobody(name: str) -> pd.DataFrame:
-    return pd.DataFrame(columns=list(TABLES[name].columns), dtype="str")
 
 
 def _whose(spoilt: Mapping[str, pd.DataFrame], tables: Mapping[str, pd.DataFrame], key: KeyForm) -> pd.DataFrame:
@@ -163,6 +168,11 @@ def _whose(spoilt: Mapping[str, pd.DataFrame], tables: Mapping[str, pd.DataFrame
         people["addresses"] = homes.loc[there, "person_id"]
     theirs = [pd.DataFrame({"person_id": ids[ids.isin(on_roll)], "table": name}) for name, ids in people.items()]
     return pd.concat(theirs, ignore_index=True).astype("str").drop_duplicates(ignore_index=True)
+
+
+def _nothing(table: str) -> pd.DataFrame:
+    """A table without rows."""
+    return pd.DataFrame(columns=list(TABLES[table].columns), dtype="str")
 
 
 def owed(tables: Mapping[str, pd.DataFrame], key: KeyForm) -> dict[str, pd.DataFrame]:

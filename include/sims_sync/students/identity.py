@@ -8,9 +8,11 @@ from typing import Literal
 import pandas as pd
 
 from sims_sync.model.attributes import Attribute
+from sims_sync.students.rows import trimmed
 from sims_sync.students.selection import Selection, chosen_rows, warnings_for
 
 UserNamePolicy = Literal["admission_number", "email"]
+ForenamePolicy = Literal["forename", "chosen_name"]
 
 
 def as_in_the_source(students: pd.DataFrame, attribute: Attribute) -> Selection:
@@ -27,6 +29,14 @@ def as_in_the_source(students: pd.DataFrame, attribute: Attribute) -> Selection:
         warnings=warnings_for(invalid, "invalid_date"),
         keep=frozenset(invalid.tolist()),
     )
+
+
+def with_forename(students: pd.DataFrame, policy: ForenamePolicy) -> pd.DataFrame:
+    """The students with the forename that the school sends: SIMS's own, or the chosen name where there is one."""
+    if policy == "forename" or "chosen_name" not in students:
+        return students
+    chosen = trimmed(students)["chosen_name"].set_axis(students.index)
+    return students.assign(forename=chosen.fillna(students["forename"]))
 
 
 def left_as_it_is(students: pd.DataFrame, attribute: Attribute) -> Selection:
@@ -55,19 +65,11 @@ def match_genders(accounts: pd.DataFrame, genders: Sequence[str] | None) -> tupl
 
 
 def user_name(students: pd.DataFrame, policy: UserNamePolicy, email_addresses: pd.DataFrame) -> Selection:
-    """Policy of the school: ``admission_number`` or ``email``. With ``admission_number``, a student without one gets
-    the email address instead.
+    """Policy of the school: ``admission_number`` or ``email``. A student who has not the one gets the other instead.
 
     :param email_addresses: as ``contacts.the_email_address`` returns them.
     """
-    numbered = students[students["admission_number"].notna() & (policy == "admission_number")]
-    others = email_addresses[~email_addresses["person_id"].isin(numbered["person_id"])]
-    return Selection(
-        column="user_name",
-        chosen=pd.concat(
-            [
-                chosen_rows(numbered, "admission_number", None, "admission number"),
-                chosen_rows(others, "value", "sims_id", "email address"),
-            ]
-        ),
-    )
+    numbers = chosen_rows(students[students["admission_number"].notna()], "admission_number", None, "admission number")
+    emails = chosen_rows(email_addresses, "value", "sims_id", "email address")
+    first, second = (numbers, emails) if policy == "admission_number" else (emails, numbers)
+    return Selection("user_name", pd.concat([first, second[~second["person_id"].isin(first["person_id"])]]))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,19 @@ class Selection:
     chosen: pd.DataFrame
     warnings: pd.DataFrame = field(default_factory=_no_warnings)
     keep: frozenset[str] = frozenset()
+
+
+def of_all_but(selection: Selection, people: Collection[str], *, value_stays: bool = False) -> Selection:
+    """The selection without what it took for some people: their accounts are left as they are.
+
+    :param value_stays: whether the value itself is needed all the same.
+    """
+    theirs = selection.chosen["person_id"].isin(list(people))
+    return replace(
+        selection,
+        chosen=selection.chosen if value_stays else selection.chosen[~theirs],
+        keep=selection.keep.union(people),
+    )
 
 
 def chosen_rows(rows: pd.DataFrame, value: str, sims_id: str | None, why: pd.Series[str] | str | None) -> pd.DataFrame:

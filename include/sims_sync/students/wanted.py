@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,10 @@ from sims_sync.students.contacts import (
 from sims_sync.students.entitlements import free_school_meals, sen_information
 from sims_sync.students.identity import UserNamePolicy, as_in_the_source, left_as_it_is, user_name
 from sims_sync.students.rows import email_rows, rows_of_people
-from sims_sync.students.selection import Selection, lists_by_person
+from sims_sync.students.selection import Selection, lists_by_person, of_all_but
+
+NAMES_RECORDS = "school_identifier"
+"""The column by which findings and reports name records, whether it is sent or not."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,9 @@ class Transformation:
         or not known to it, so that the account is left as it is; ``user_name_from_email`` (``boolean``): the policy is
         ``admission_number``, and there was none.
     :param findings: warnings; columns of ``FINDING_COLUMNS``, a row for each person and code.
-    :param choices: why each value was taken: ``person_id`` (str), ``attribute`` (a column of ``accounts``),
-        ``sims_id`` (str, the AddressID, TelephoneID or EmailID of the row; null where it has none), ``why`` (str).
+    :param choices: why the rules took each value, whether it is withheld or not: ``person_id`` (str), ``attribute`` (a
+        column of ``accounts``), ``sims_id`` (str, the AddressID, TelephoneID or EmailID of the row; null where it has
+        none), ``why`` (str).
     """
 
     accounts: pd.DataFrame
@@ -54,6 +59,7 @@ def accounts_as_they_should_be(
     username_policy: UserNamePolicy,
     attributes: Sequence[Attribute] = ATTRIBUTES,
     unknown: Collection[str] = (),
+    withheld: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Transformation:
     """Apply every rule to the students who validated.
 
@@ -62,6 +68,7 @@ def accounts_as_they_should_be(
     :param attributes: the attributes whose values are wanted.
     :param unknown: columns of attributes that the source cannot know: they are left as they are, as are those that are
         taken from a column which its students do not have.
+    :param withheld: columns of what is withheld of single students, by Person ID: left as it is, and no user name.
     """
     on_roll = students.sort_values("person_id", key=sort_key, ignore_index=True)
     theirs = {
@@ -89,11 +96,38 @@ def accounts_as_they_should_be(
         return as_in_the_source(on_roll, attribute)
 
     selections = {attribute: selection(attribute) for attribute in attributes}
+    sent = _sent(on_roll, selections, by_rule, username_policy, withheld)
     return Transformation(
-        accounts=_accounts(on_roll, selections, username_policy),
+        accounts=_accounts(on_roll, sent, username_policy),
         findings=_findings(on_roll, selections),
         choices=_choices(selections.values()),
     )
+
+
+def _sent(
+    students: pd.DataFrame,
+    selections: Mapping[Attribute, Selection],
+    by_rule: Mapping[str, Selection],
+    username_policy: UserNamePolicy,
+    withheld: Mapping[str, Collection[str]],
+) -> dict[Attribute, Selection]:
+    """What is taken without what is withheld. Records are named by their admission number all the same."""
+    if not withheld:
+        return dict(selections)
+    people = {
+        column: [person for person in students["person_id"] if column in withheld.get(person, ())]
+        for column in {column for columns in withheld.values() for column in columns}
+    }
+    personal, work = (of_all_but(by_rule[column], people.get(column, ())) for column in ("home_email", "work_email"))
+    numbers = students["admission_number"].mask(students["person_id"].isin(people.get(NAMES_RECORDS, [])))
+    emails = the_email_address(by_rule["email_preference"], personal, work)
+    given = user_name(students.assign(admission_number=numbers), username_policy, emails)
+    return {
+        attribute: given
+        if attribute.column == given.column
+        else of_all_but(selection, people.get(attribute.column, ()), value_stays=attribute.column == NAMES_RECORDS)
+        for attribute, selection in selections.items()
+    }
 
 
 def _contact_selections(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -112,7 +112,7 @@ def settings(school: School) -> list[Setting]:
     values = {
         name: (getattr(school, name), getattr(school, name) != field.get_default(call_default_factory=True))
         for name, field in sorted(fields.items(), key=lambda each: each[0].endswith("retention_days"))
-        if name not in ("limits", "schedule")
+        if name not in ("limits", "schedule", "withhold")
     }
     values["schedule"] = school.cron or MANUAL, school.schedule is not None
     derived = {"connection of SIMS": school.sims_connection, "connection of the directory": school.directory_connection}
@@ -138,8 +138,9 @@ def _text(value: Any) -> str:
     if isinstance(value, BaseModel):
         own = value.model_dump(exclude_defaults=True)
         return "; ".join(f"{key}: {_text(each)}" for key, each in own.items()) or "standard"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} = {each}" for key, each in value.items())
+    if isinstance(value, Mapping):
+        words = {True: "on", False: "off"}
+        return ", ".join(f"{key}: {words.get(each, each)}" for key, each in sorted(value.items())) or "all are sent"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):

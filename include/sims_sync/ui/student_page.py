@@ -137,6 +137,8 @@ def _telling(fates: Sequence[tuple[RunSummary, Fate]]) -> tuple[RunSummary, Fate
 def _choices(
     files: RunReader, person_id: str, attributes: Sequence[Attribute], *, may_see_values: bool
 ) -> list[Choice]:
+    transformed = files.output(TransformFacts)
+    off = transformed.facts.off if transformed else ()
     accounts = files.table(PlanFacts, "accounts")
     if accounts is None:  # it was not compared with the directory, or by an earlier version
         accounts = files.table(TransformFacts, "accounts")
@@ -149,10 +151,16 @@ def _choices(
     row = account.iloc[0].to_dict()
     chosen = choices[choices["person_id"] == person_id].set_index("attribute").to_dict("index")
     return [
-        _choice(attribute, row, chosen.get(attribute.column), may_see_values)
+        _off(attribute)
+        if attribute.column in off
+        else _choice(attribute, row, chosen.get(attribute.column), may_see_values)
         for attribute in attributes
         if attribute.column in row
     ]
+
+
+def _off(attribute: Attribute) -> Choice:
+    return Choice(attribute, None, "off: the school does not send it", None, withheld=False)
 
 
 def _choice(

@@ -94,6 +94,7 @@ OPERATIONS: tuple[Operation, ...] = (
         {
             PERSON_ID: "person_id",
             "Forename": "forename",
+            "ChosenName": "chosen_name",
             "Surname": "surname",
             "Gender": "gender",
             "DOB": "date_of_birth",

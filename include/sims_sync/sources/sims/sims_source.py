@@ -36,12 +36,14 @@ class Sims:
     :param la: the number of the school's local authority, as text.
     :param estab: the number of the school, as text.
     :param names: what its broker calls roots, rows and elements as well, by the standard name.
+    :param unasked: the tables whose calls are not made.
     """
 
     open_client: Callable[[], SimsClient]
     la: str
     estab: str
     names: Names = field(default_factory=dict)
+    unasked: frozenset[str] = frozenset()
 
     name = "SIMS"
     key = NUMBER
@@ -59,6 +61,8 @@ class Sims:
         yield Fetched(SCHOOL.name, school.document)
         size = len(school.document)
         for operation in OPERATIONS:
+            if operation.table in self.unasked:
+                continue
             fetched = _fetched(client, operation.also_called(self.names), effective_date)
             size += len(fetched.content)
             if size > MAX_ROLL_BYTES:
