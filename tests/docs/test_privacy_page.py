@@ -13,8 +13,9 @@ import pytest
 from csv_folder import CsvFolder
 from nights_without_airflow import run_night
 from sandbox.directory import server
-from schools_without_airflow import SchoolWithoutAirflow
+from schools_without_airflow import GREEN_ABBEY, SchoolWithoutAirflow
 from sims_sync.config.school_entry import Kept
+from sims_sync.config.values import Withheld
 from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.runs.documents import PlanFacts
 from sims_sync.runs.state import EmptyRoll
@@ -50,7 +51,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     source.write("students", [{"person_id": "1", "forename": "Robin", "surname": "Example", "admission_number": "1"}])
     source.write("emails", [{"person_id": "1", "location": "H", "email_address": "robin@example.org", "primary": "T"}])
     with server.running(folder / "directory.sqlite", token="token") as directory:
-        school = SchoolWithoutAirflow(LocalFolder(folder / "store"), source, directory.url)
+        withheld = [Withheld(person_id="1", attributes=["gender"], reason="not to be sent", clear=True)]
+        configured = GREEN_ABBEY.model_copy(update={"withhold": withheld})
+        school = SchoolWithoutAirflow(LocalFolder(folder / "store"), source, directory.url, school=configured)
         run = school.run(date(2026, 9, 15))
         assert run_night(run).fault is None
         run.files.record_question(run.files.open(PlanFacts), datetime(2026, 9, 16, tzinfo=UTC))

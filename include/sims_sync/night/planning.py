@@ -6,12 +6,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 
 from sims_sync.changes.differences import CLEARED
 from sims_sync.changes.guards import measure, reasons_to_hold, rejected_records
 from sims_sync.changes.plan import Plan, PlanOptions, make_plan
+from sims_sync.changes.withholding import Withholding
 from sims_sync.directory.discovery import Capabilities, discover
 from sims_sync.directory.present import account_table
 from sims_sync.directory.scim_client import Directory
@@ -130,6 +132,7 @@ def transform(run: Run, validated: Reference | None) -> Reference:
             "accounts": transformation.accounts,
             "choices": transformation.choices,
             "findings": transformation.findings,
+            **_withheld(withholding(run), transformation.accounts),
         },
         counts={"accounts": len(transformation.accounts), "warnings": len(_told_to_all(run, transformation.findings))},
     )
@@ -197,7 +200,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
             "findings": planned.findings,
             "accounts": wanted.drop(columns=CLEARED, errors="ignore"),
             "capabilities": capabilities.model_dump(mode="json"),
-            **({WITHHELD: entries} if (entries := withheld.as_document(wanted["person_id"])) else {}),
+            **_withheld(withheld, wanted),
         },
         counts=planned.counts,
         told=_told(run, planned, shown),
@@ -220,6 +223,12 @@ def _kept_otherwise(run: Run, directory: Directory, planned: Plan) -> Plan:
 def _told_to_all(run: Run, findings: pd.DataFrame) -> pd.DataFrame:
     """The findings that who may only read is told: those about special categories alone are not counted, either."""
     return findings[~findings["detail"].isin([attribute.label for attribute in run.attributes if attribute.special])]
+
+
+def _withheld(withheld: Withholding, accounts: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """The document of what is withheld of these students, where something is."""
+    entries = withheld.as_document(accounts["person_id"])
+    return {WITHHELD: entries} if entries else {}
 
 
 def _told(run: Run, planned: Plan, shown: Plan) -> dict[str, int]:

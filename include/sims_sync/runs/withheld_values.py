@@ -1,4 +1,4 @@
-"""``plan/withheld.json``: what is withheld of single students, for those who may edit (SPEC section 4)."""
+"""What is withheld of single students in a run, in ``withheld.json``: for those who may edit (SPEC section 4)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from pydantic import TypeAdapter
 
-from sims_sync.runs.documents import Document, PersonId, PlanFacts
+from sims_sync.runs.documents import Document, PersonId, PlanFacts, TransformFacts
 from sims_sync.runs.reading import RunReader
 
 WITHHELD = "withheld"
-"""The name of the document, which a plan has only where something is withheld."""
+"""The name of the document, which is there only where something is withheld."""
 
 
 class WithheldValues(Document):
@@ -30,6 +30,7 @@ LIST = TypeAdapter(list[WithheldValues])
 
 
 def withheld_in(run: RunReader) -> Mapping[str, frozenset[str]]:
-    """The names of what was withheld of single students when a run was planned, by Person ID."""
-    entries = run.read_of(PlanFacts, f"{WITHHELD}.json", LIST) or ()
+    """The names of what was withheld of single students in a run, by Person ID."""
+    stage = TransformFacts if run.output(PlanFacts) is None else PlanFacts
+    entries = run.read_of(stage, f"{WITHHELD}.json", LIST) or ()
     return {each.person_id: frozenset(each.attributes) for each in entries}

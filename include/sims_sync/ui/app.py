@@ -31,6 +31,7 @@ from sims_sync.ui.school_page import school_page
 from sims_sync.ui.schools_page import line, lines
 from sims_sync.ui.seen import seen
 from sims_sync.ui.student_page import find_people, student_page, unreadable_runs
+from sims_sync.ui.values_page import values_page
 
 app = FastAPI(title="Student sync", docs_url=None, redoc_url=None, openapi_url=None)
 app.mount("/static", StaticFiles(packages=[("sims_sync.ui", "static")]), name="static")
@@ -85,6 +86,14 @@ def school(request: Request, dag_id: str, user: User) -> HTMLResponse:
     standing = line(found, runs, dag_states([dag_id]).get(dag_id), history.root, datetime.now(UTC))
     shown = school_page(history.root, found, runs, standing, may_edit=edits)
     return page(request, "school", shown=shown, school=found)
+
+
+@app.get("/dags/{dag_id}/values", dependencies=[MAY_READ])
+def values(request: Request, dag_id: str, user: User) -> HTMLResponse:
+    """Which value goes from where to where, and which does not."""
+    found, history, edits = _school(dag_id), _history(), may_edit(dag_id, user)
+    shown = values_page(history.root, found, history.of(found.id, may_edit=edits), may_edit=edits)
+    return page(request, "values", shown=shown, school=found)
 
 
 @app.get("/dags/{dag_id}/runs/{run_id}", dependencies=[MAY_READ])

@@ -12,11 +12,15 @@ from sims_sync.model.kinds import is_blank
 from sims_sync.model.person import NUMBER, order
 from sims_sync.runs.documents import PlanFacts, TransformFacts, ValidateFacts
 from sims_sync.runs.reading import RunReader
+from sims_sync.runs.withheld_values import withheld_in
 from sims_sync.store.folder import Folder
 from sims_sync.ui.fate import Fate, fate_of
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.seen import seen
 from sims_sync.ui.words import TRIALS
+
+_USER_NAMES = {each.name for each in ATTRIBUTES if each.column in ("school_identifier", "home_email", "work_email")}
+"""The values that may be a user name."""
 
 LOOKED_AT = 10
 """Runs that are looked at for a student."""
@@ -106,6 +110,7 @@ def student_page(
         fate=fate,
         choices=_choices(
             next(files for each, files in looked_at if each is run),
+            school,
             person_id,
             attributes,
             may_see_values=may_see_values,
@@ -135,7 +140,7 @@ def _telling(fates: Sequence[tuple[RunSummary, Fate]]) -> tuple[RunSummary, Fate
 
 
 def _choices(
-    files: RunReader, person_id: str, attributes: Sequence[Attribute], *, may_see_values: bool
+    files: RunReader, school: School, person_id: str, attributes: Sequence[Attribute], *, may_see_values: bool
 ) -> list[Choice]:
     transformed = files.output(TransformFacts)
     off = transformed.facts.off if transformed else ()
@@ -149,18 +154,31 @@ def _choices(
     if account.empty:
         return []
     row = account.iloc[0].to_dict()
+    withheld = withheld_in(files).get(person_id, frozenset())
+    if not may_see_values:  # to them it is as if SIMS had no such value
+        hidden = {each.column for each in attributes if each.name in withheld}
+        row["keep"] = [column for column in row.get("keep", ()) if column not in hidden]
     chosen = choices[choices["person_id"] == person_id].set_index("attribute").to_dict("index")
-    return [
-        _off(attribute)
-        if attribute.column in off
-        else _choice(attribute, row, chosen.get(attribute.column), may_see_values)
-        for attribute in attributes
-        if attribute.column in row
+
+    def choice(attribute: Attribute) -> Choice:
+        if attribute.column in off:
+            return Choice(attribute, None, "off: the school does not send it", None, withheld=False)
+        if may_see_values and attribute.name in withheld:
+            return Choice(attribute, None, _why_withheld(school, person_id, attribute), None, withheld=False)
+        if may_see_values and attribute.column == "user_name" and withheld & _USER_NAMES:
+            value = attribute.kind.show(row[attribute.column])
+            return Choice(attribute, None, "what is not withheld, of admission number and email", value, withheld=False)
+        return _choice(attribute, row, chosen.get(attribute.column), may_see_values)
+
+    return [choice(attribute) for attribute in attributes if attribute.column in row]
+
+
+def _why_withheld(school: School, person_id: str, attribute: Attribute) -> str:
+    """Why a value is withheld, as the configuration has it now; no longer, if it does not say so any more."""
+    reasons = [
+        each.reason for each in school.withhold if each.person_id == person_id and attribute.column in each.attributes
     ]
-
-
-def _off(attribute: Attribute) -> Choice:
-    return Choice(attribute, None, "off: the school does not send it", None, withheld=False)
+    return f"withheld: {'; '.join(reasons)}" if reasons else "withheld when this run was planned"
 
 
 def _choice(
