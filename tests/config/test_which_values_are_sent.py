@@ -1,4 +1,4 @@
-"""The keys `forename` and `attributes` of a school (SPEC sections 4 and 11)."""
+"""The keys `forename`, `attributes` and `withhold` of a school (SPEC sections 4 and 11)."""
 
 from __future__ import annotations
 
@@ -105,3 +105,71 @@ def test_the_possible_names_are_all_values_but_the_names_and_the_user_name() -> 
 def test_a_school_is_made_with_a_plain_mapping() -> None:
     keys: dict[str, Any] = {**SCHOOL, "attributes": {"gender": False}}
     assert School(**keys).off == {"gender"}
+
+
+WITHHELD = "withhold: [{person_id: %s, attributes: [gender], reason: a court order}]"
+
+
+@pytest.mark.parametrize("written", ["2447", '"2447"', "'02447'", "' 2447 '"])
+def test_a_person_id_is_one_however_it_is_written(tmp_path: Path, written: str) -> None:
+    school, errors = read(tmp_path, WITHHELD % written)
+    assert errors == ""
+    assert school
+    assert school.withheld() == {"2447": {"gender"}}
+    assert school.withheld(to_clear=True) == {}
+
+
+@pytest.mark.parametrize(
+    "written", ["-5", "2447.0", "true", "''", "null", "Robin", "2447 2448", "[2447]", "{a: 1}", "1" * 19]
+)
+def test_what_is_no_person_id_is_an_error_that_quotes_nobody(tmp_path: Path, written: str) -> None:
+    school, errors = read(tmp_path, WITHHELD % written)
+    assert school is None
+    assert "`withhold.person_id`" in errors
+    assert "Robin" not in errors
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        "{person_id: 1, attributes: [gender], reason: a court order}",
+        "[{person_id: 1, attributes: gender, reason: a court order}]",
+        "[{person_id: 1, attributes: [], reason: a court order}]",
+        "[{person_id: 1, attributes: [sex], reason: a court order}]",
+        "[{person_id: 1, attributes: [user_name], reason: a court order}]",
+        "[{person_id: 1, attributes: [gender], reason: ''}]",
+        "[{person_id: 1, attributes: [gender], reason: a court order, clear: maybe}]",
+        "[{person_id: 1, attributes: [gender], reason: a court order, until: 2027-01-01}]",
+        "[{person_id: 1, attributes: [gender]}]",
+        "[{attributes: [gender], reason: a court order}]",
+        "[{person_id: 1, reason: a court order}]",
+        "[1]",
+        "all",
+    ],
+)
+def test_an_entry_that_is_not_whole_is_an_error_that_tells_nothing_of_the_others(tmp_path: Path, entries: str) -> None:
+    school, errors = read(tmp_path, f"withhold: {entries}")
+    assert school is None
+    assert "`withhold" in errors
+    assert "court" not in errors
+    assert "withhold.0" not in errors
+
+
+def test_several_entries_of_a_student_are_one(tmp_path: Path) -> None:
+    entries = [
+        {"person_id": 1, "attributes": ["gender", "home_address"], "reason": "one"},
+        {"person_id": "01", "attributes": ["gender"], "reason": "another", "clear": True},
+        {"person_id": 2, "attributes": ["sen_information", "work_email"], "reason": "one", "clear": True},
+    ]
+    school, _ = read(tmp_path, yaml.safe_dump({"withhold": entries, "attributes": {"work_email": False}}))
+    assert school
+    assert school.withheld() == {"1": {"gender", "home_address"}, "2": {"sen_information", "work_email"}}
+    cleared = {"1": {"gender"}, "2": {"sen_information"}}
+    assert school.withheld(to_clear=True) == cleared, "what is off for all is not cleared"
+
+
+def test_how_a_school_is_printed_tells_nobody_who_is_withheld(tmp_path: Path) -> None:
+    school, _ = read(tmp_path, WITHHELD % "2447")
+    assert school
+    assert "2447" not in repr(school)
+    assert "court" not in str(school)

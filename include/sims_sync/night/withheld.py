@@ -37,7 +37,9 @@ def remember_cleared(run: Run, plan: Plan, source: StageOutput[PlanFacts], resul
         person: (before.get(person, frozenset()) | now.get(person, set())) & wanted
         for person, wanted in to_clear.items()
     }
-    run.state.save_cleared({person: names for person, names in after.items() if names})
+    cleared = {person: names for person, names in after.items() if names}
+    if cleared != before:
+        run.state.save_cleared(cleared)
 
 
 def _settled(plan: Plan, results: Collection[Result]) -> set[str]:
