@@ -149,7 +149,7 @@ PATHS = [
     *(f"dags/{ITS_DAG}/students/{number}" for number in ON_ROLL),
     *(f"dags/{ITS_DAG}/students/{number}?run=night {night}" for number in ON_ROLL for night in range(1, NIGHTS + 1)),
 ]
-_TIME = re.compile(rb"\d{1,2}:\d\d(:\d\d)?|took [^<]+")
+_TIME = re.compile(rb"(\d\d [A-Z][a-z]{2} (\d{4} )?)?\d{1,2}:\d\d(:\d\d)?|took [^<]+")
 
 
 def seen_by(user: str, pages: Pages, store: Path) -> dict[str, tuple[int, bytes]]:

@@ -207,7 +207,7 @@ PATHS = [
         if (person, night) != (105, 3)  # where SIMS lacked it, it would be cleared
     ),
 ]
-_TIME = re.compile(r"\d{1,2}:\d\d(:\d\d)?|took [^<]+")
+_TIME = re.compile(r"(\d\d [A-Z][a-z]{2} (\d{4} )?)?\d{1,2}:\d\d(:\d\d)?|took [^<]+")
 
 
 def seen_by(user: str, pages: Pages, store: Path, withheld: list[Any]) -> dict[str, str]:
