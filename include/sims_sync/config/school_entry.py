@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import zoneinfo
+from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from typing import Annotated, Literal
 
@@ -11,7 +13,8 @@ from pydantic import Field, StringConstraints, field_validator
 
 from sims_sync.config.directory_settings import DirectorySettings
 from sims_sync.config.fields import MANUAL, Code, Days, EmailAddress, Schedule, Strict, Text
-from sims_sync.config.limits import Limits
+from sims_sync.config.limits import Limit, Limits
+from sims_sync.config.school_year import JOINERS_PERCENT, Pause, Window
 from sims_sync.config.sims_settings import SimsSettings
 from sims_sync.config.values import Sent, Withheld
 
@@ -53,6 +56,8 @@ class School(Kept):
     limits: Limits = Limits()
     directory: DirectorySettings = Field(default_factory=DirectorySettings)
     sims: SimsSettings = SimsSettings()
+    expected: list[Window] = Field(default_factory=list)
+    pause: list[Pause] = Field(default_factory=list)
 
     @field_validator("timezone")
     @classmethod
@@ -105,3 +110,23 @@ class School(Kept):
         digest = int.from_bytes(hashlib.sha256(self.id.encode()).digest()[:4], "big")
         hour, minute = divmod(_FIRST_MINUTE + digest % (_LAST_MINUTE - _FIRST_MINUTE + 1), 60)
         return f"{minute} {hour} * * *"
+
+    def windows_on(self, day: date) -> list[Window]:
+        """The windows of `expected` that a day is in."""
+        return [window for window in self.expected if window.covers(day)]
+
+    def paused_on(self, day: date, what: Literal["leavers", "all"]) -> Pause | None:
+        """The pause that holds this back on a day, if one does."""
+        return next((pause for pause in self.pause if pause.what == what and pause.covers(day)), None)
+
+    def begins_on(self, day: date) -> list[Window | Pause]:
+        """The windows and pauses that begin on a day."""
+        return [each for each in (*self.expected, *self.pause) if each.begins_on(day)]
+
+    def limits_on(self, day: date) -> Mapping[str, Limit]:
+        """The limits of a day by key: more may be created while joiners are expected."""
+        limits = dict(self.limits)
+        if any(window.joiners for window in self.windows_on(day)):
+            percent = max(limits["create"].percent, JOINERS_PERCENT)
+            limits["create"] = limits["create"].model_copy(update={"percent": percent})
+        return limits

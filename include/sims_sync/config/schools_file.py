@@ -112,7 +112,20 @@ def _value(path: Path, loader: Any, node: yaml.Node | None) -> Any:
         return None if node is None else loader.construct_document(node)
     except Exception as error:  # PyYAML lets through what its conversions raise: KeyError, ValueError, and others
         reason = getattr(error, "problem", None) or f"a value cannot be read ({type(error).__name__})"
-        return ConfigError(f"{path}: the entry in line {node.start_mark.line + 1 if node else 1}: {reason}.")
+        return ConfigError(f"{path}: {_place(loader, node)}: {reason}.")
+
+
+def _place(loader: Any, node: Any) -> str:
+    """Where a node holds no value: its line, the school that it is of, and the key."""
+    place = f"the entry in line {node.start_mark.line + 1}"
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if key.value == "id" and isinstance(value, yaml.ScalarNode):
+            place = f"school {value.value}: {place}"
+        try:
+            loader.construct_document(value)
+        except Exception:  # the same
+            return f"{place}: key `{key.value}`"
+    return place
 
 
 def _school(path: Path, position: int, entry: Any, defaults: dict[Any, Any]) -> School:
