@@ -67,8 +67,10 @@ def school_dag(school: School) -> SchoolDag:
             planned = tasks.plan(school.id, transformed)
             approved = tasks.approve(school.id, planned)
             loaded = tasks.load(school.id, approved)
-            disabled = tasks.disable_leavers(school.id, loaded)
+            let_go = tasks.approve_leavers(school.id, loaded)
+            disabled = tasks.disable_leavers(school.id, let_go)
         planned >> Label("over a limit: waits for a person") >> approved
+        loaded >> Label("departures over a limit: wait for a person") >> let_go
         reported = tasks.report.override(
             on_failure_callback=on_report_failure(school.id), outlets=[directory_alias(school.id)]
         )(school.id)

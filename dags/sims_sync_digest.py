@@ -8,20 +8,21 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
 
-from sims_sync.airflow.digest import mail_still_failing
+from sims_sync.airflow.digest import mail_still_failing, mail_what_begins_tomorrow
 from sims_sync.airflow.settings import DEFAULT_ARGS
 
 DOC = """
 ### Daily digest of failures
 
 Mails each address of `alert_emails` which of its schools still fail: since when, why, and what to do. No mail where
-none does. It reads `state/notices.json` of each school, and talks to no SIMS and no directory.
+none does. It reads `state/notices.json` of each school, and talks to no SIMS and no directory. Beside it a mail the day
+before a window or a pause of a school's year (`expected`, `pause`) begins.
 """
 
 
 @dag(
     dag_display_name="SIMS student sync: daily digest",
-    description="Mails which schools still fail.",
+    description="Mails which schools still fail, and what begins tomorrow.",
     doc_md=DOC,
     schedule=CronTriggerTimetable("0 7 * * *", timezone="Europe/London"),  # after the nightly runs
     start_date=pendulum.datetime(2026, 1, 1, tz="Europe/London"),
@@ -32,6 +33,7 @@ none does. It reads `state/notices.json` of each school, and talks to no SIMS an
 )
 def sims_sync_digest() -> None:
     mail_still_failing()
+    mail_what_begins_tomorrow()
 
 
 sims_sync_digest()

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from sims_sync.airflow.connections import directory_endpoint, sims_client
 from sims_sync.model.errors import SyncError
-from sims_sync.night import approval, planning
+from sims_sync.night import planning
 from sims_sync.night.applying import disable_leavers, load
+from sims_sync.night.approval import GATES
 from sims_sync.night.parameters import read_parameters
 from sims_sync.night.reporting import Reported, report_run
 from sims_sync.night.run import Run, Skipped, recorded
 from sims_sync.night.school import find_school
-from sims_sync.runs.documents import PlanFacts, Reference
+from sims_sync.runs.documents import Reference
 from sims_sync.runs.files import RunFiles
+from sims_sync.runs.standing import REJECT
 from sims_sync.runs.state import SchoolState
 from sims_sync.sources.choice import Choice
 from sims_sync.sources.sims.sims_source import Sims
@@ -26,9 +29,23 @@ from sims_sync.store.layout import run_folder
 Stage = Callable[[Run, Reference | None], Reference]
 
 
-def approve(run: Run, planned: Reference | None) -> Reference:
-    """Let a plan through, whatever it is."""
-    return approval.approved(run, run.files.open(PlanFacts, planned), asked=False)
+def let_through(stage: str) -> Stage:
+    """Lets a plan through, whatever it is."""
+    return lambda run, told: GATES[stage].open(run, told).let_through(asked=False)
+
+
+def answered(stage: str, option: str | None, by: str | None) -> Stage:
+    """Answers what a stage asks, if it does.
+
+    :param option: none: the first.
+    :param by: who answers; none: nobody does in time.
+    """
+
+    def answer(run: Run, told: Reference | None) -> Reference:
+        gate = GATES[stage].open(run, told)
+        return gate.passes() or gate.decide(option or gate.options[0] if by else REJECT, by)
+
+    return answer
 
 
 WORK: Mapping[str, Stage] = {
@@ -36,8 +53,9 @@ WORK: Mapping[str, Stage] = {
     "validate": planning.validate,
     "transform": planning.transform,
     "plan": planning.plan,
-    "approve": approve,
+    "approve": let_through("approve"),
     "load": load,
+    "approve_leavers": let_through("approve_leavers"),
     "disable_leavers": disable_leavers,
 }
 """What each stage does with what the one before it told, in their order; `report` comes after them all."""
@@ -75,24 +93,17 @@ def run_of(store: Folder, school_id: str, run_id: str, effective_date: date, **p
     )
 
 
-def run_night(run: Run, *, approved_by: str | None = None) -> Night:
+def run_night(run: Run, *, approved_by: str | None = None, answers: Mapping[str, str] = MappingProxyType({})) -> Night:
     """Run all stages.
 
-    :param approved_by: who approves a plan that is held; none: nobody does.
+    :param approved_by: who answers a plan that is held; none: nobody does.
+    :param answers: what they answer, by stage; by default they approve all.
     """
-
-    def asked(run: Run, planned: Reference | None) -> Reference:
-        plan = run.files.open(PlanFacts, planned)
-        if not approval.needs_approval(run, plan):
-            return approval.approved(run, plan, asked=False)
-        if approved_by is None:
-            raise approval.not_approved(plan, None)
-        return approval.approved(run, plan, asked=True, by=approved_by)
-
+    asking = {stage: answered(stage, answers.get(stage), approved_by) for stage in GATES}
     started_at, states, fault = datetime.now(UTC), dict[str, str](), None
     told: Reference | None = None
     after = ""
-    for name, work in {**WORK, "approve": asked}.items():
+    for name, work in {**WORK, **asking}.items():
         if after:
             states[name] = after
             continue

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -66,9 +68,15 @@ class SchoolWithoutAirflow:
             attributes=self.attributes,
         )
 
-    def night(self, effective_date: date, approved_by: str | None = None, **parameters: Any) -> Night:
+    def night(
+        self,
+        effective_date: date,
+        approved_by: str | None = None,
+        answers: Mapping[str, str] = MappingProxyType({}),
+        **parameters: Any,
+    ) -> Night:
         """A night from its beginning to its end."""
-        return run_night(self.run(effective_date, **parameters), approved_by=approved_by)
+        return run_night(self.run(effective_date, **parameters), approved_by=approved_by, answers=answers)
 
     def users(self) -> list[dict[str, Any]]:
         """What the directory holds."""

@@ -16,7 +16,7 @@ from sims_sync.config.limits import LIMITS
 from sims_sync.config.school_entry import School
 from sims_sync.config.school_year import Pause, Window
 from sims_sync.config.schools_file import load_schools
-from sims_sync.model.year_groups import compared
+from sims_sync.config.year_groups import compared
 
 SCHOOL = {
     "id": "green-abbey",

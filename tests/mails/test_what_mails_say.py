@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import inspect
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from sims_sync.config.school_entry import School
+from sims_sync.config.school_year import Pause, Window
 from sims_sync.mails import messages as kinds
 from sims_sync.mails.failure import Failure, in_a_few_words
 from sims_sync.mails.mail import Link, Mail, Table
@@ -24,6 +25,13 @@ PLACES = Places(
     run=Link("The run", "https://airflow.example.org/dags/x/runs/y"),
     school=Link("The school", "https://airflow.example.org/dags/x"),
     approval=Link("Approve or reject", "https://airflow.example.org/approve?map_index=-1"),
+    departures=Link("Approve or reject the departures", "https://airflow.example.org/approve_leavers?map_index=-1"),
+)
+SUMMER = Window.model_validate(
+    {"name": "Summer", "from": "09-12", "to": "09-15", "leavers_of": ["11"], "joiners": True}
+)
+PAUSE = Pause.model_validate(
+    {"from": date(2026, 9, 12), "to": date(2026, 9, 13), "what": "leavers", "reason": "The platform moves"}
 )
 FRIDAY = datetime(2026, 9, 11, 1, 5, tzinfo=UTC)
 REFUSED = Failure(
@@ -42,9 +50,19 @@ MAILS = {
         effective_date="2026-09-11",
         reasons=["8 of 20 active student accounts would be disabled."],
         counts={"to create": 1, "to disable": 1_008},
+        without_departures=False,
         lapses_at=FRIDAY + timedelta(hours=22),
         places=PLACES,
     ),
+    "departures_held": kinds.departures_held(
+        SCHOOL,
+        effective_date="2026-09-11",
+        reasons=["8 of 20 active student accounts would be disabled."],
+        counts={"to disable": 1_007, "to lose the role only": 1},
+        lapses_at=FRIDAY + timedelta(hours=22),
+        places=PLACES,
+    ),
+    "begins_tomorrow": kinds.begins_tomorrow([(SCHOOL, SUMMER), (SCHOOL, PAUSE)], PLACES.school),
     "run_late": kinds.run_late(SCHOOL, "scheduled__2026-09-11", timedelta(hours=3), "extract", PLACES),
     "works_again": kinds.works_again(SCHOOL, REFUSED, COUNTS, PLACES),
     "records_changed": kinds.records_changed(
@@ -59,6 +77,8 @@ MAILS = {
     [
         ("run_failed", "[sims-sync] Green Abbey: SIMS refused the password"),
         ("plan_held", "[sims-sync] Green Abbey: approve 1,009 changes?"),
+        ("departures_held", "[sims-sync] Green Abbey: disable 1,008 accounts?"),
+        ("begins_tomorrow", "[sims-sync] Green Abbey: Summer and Pause of leavers begin tomorrow"),
         ("run_late", "[sims-sync] Green Abbey: the run is late"),
         ("works_again", "[sims-sync] Green Abbey: works again"),
         ("records_changed", "[sims-sync] Green Abbey: records to correct: 2 new, 1 solved"),
@@ -117,6 +137,23 @@ def test_the_records_mail_counts_by_code_what_is_new_and_what_is_solved() -> Non
     table = MAILS["records_changed"].table
     assert table is not None
     assert [row[:4] for row in table.rows] == [("no_surname", 1, 1, 0), ("no_email", 2, 1, 1)]
+
+
+def test_what_begins_at_hundreds_of_schools_is_one_line() -> None:
+    schools = [SCHOOL.model_copy(update={"id": f"school-{n}", "name": f"School {n}"}) for n in range(500)]
+    mail = kinds.begins_tomorrow([(school, SUMMER) for school in schools], PLACES.school)
+    assert mail.subject == "500 schools: Summer begins tomorrow"
+    assert mail.table is not None
+    ((name, words, whose),) = mail.table.rows
+    assert (name, words) == ("Summer", "12 September to 15 September: leavers of 11 and joiners expected")
+    assert str(whose).endswith("School 9, 490 more")
+
+
+def test_the_question_about_a_plan_tells_of_its_departures_where_they_can_be_left_out() -> None:
+    held = {"effective_date": "2026-09-11", "reasons": [], "counts": {}, "lapses_at": FRIDAY, "places": PLACES}
+    for without in (True, False):
+        mail = kinds.plan_held(SCHOOL, without_departures=without, **held)
+        assert ("Approve without departures" in mail.text) == without
 
 
 def test_the_digest_has_the_school_that_fails_longest_first() -> None:

@@ -20,8 +20,8 @@ from sims_sync.runs.documents import (
     FACTS,
     STAGES,
     ApproveFacts,
+    ApproveLeaversFacts,
     Document,
-    Ending,
     Manifest,
     MeasuredLimit,
     PlanDocument,
@@ -33,6 +33,7 @@ from sims_sync.runs.documents import (
 from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.notices import Notices
 from sims_sync.runs.reading import RunReader
+from sims_sync.runs.standing import ANSWERS, Ending
 from sims_sync.runs.state import Claim, SchoolState
 from sims_sync.store.content import as_json
 from sims_sync.store.local import LocalFolder
@@ -55,7 +56,12 @@ def kind_of(name: str) -> type[Document]:
 
 
 FILES = [
-    *((f"{each}/{name}", kind_of(name)) for each in RUNS for name in (SCHOOL / each).names() if name.endswith(".json")),
+    *(
+        (f"{each}/{name}", kind_of(name))
+        for each in RUNS
+        for name in (SCHOOL / each).names()
+        if name.endswith(".json") and name != ANSWERS
+    ),
     ("state/mark.json", Mark),
     ("state/notices.json", Notices),
     ("state/claim.json", Claim),
@@ -72,9 +78,9 @@ def test_every_kind_of_file_is_among_them() -> None:
     names = {file.partition("/")[2] for file, _ in FILES}
     assert {f"{stage}.json" for stage in STAGES} <= names
     endings = {each.how for name in RUNS for stage in STAGES if (each := run(name).ended(stage))}
-    assert endings == {"failed", "held", "skipped", "superseded"}
+    assert endings == {"failed", "held", "skipped", "superseded", "paused"}
     outcomes = {report.outcome for name in RUNS if (report := run(name).report())}
-    assert outcomes == {"success", "failed", "held", "superseded", "dry_run"}
+    assert outcomes == {"success", "failed", "held", "superseded", "dry_run", "paused"}
     kinds = {change.kind for name in RUNS if (plan := run(name).plan()) for change in plan.changes}
     assert kinds == {"create", "update", "enable", "disable", "unlink_role"}
 
@@ -127,6 +133,17 @@ def test_a_plan_over_a_limit_says_why_and_who_approved_it() -> None:
     assert approval.facts.asked
     assert approval.facts.approved_by == "admin"
     assert approval.facts.plan.sha256 == output.reference.sha256
+
+
+def test_what_was_answered_about_departures_is_read() -> None:
+    (approved,), (refused,) = run("departures-approved").answers(), run("departures-refused").answers()
+    assert (approved.stage, approved.option, refused.option) == ("approve_leavers", "Approve", "Reject")
+    told = run("departures-refused").report()
+    assert told
+    assert (told.outcome, told.wrote_nothing) == ("held", False)
+    let_go = run("departures-approved").output(ApproveLeaversFacts)
+    assert let_go
+    assert (let_go.facts.asked, let_go.facts.approved_by) == (True, "admin")
 
 
 def test_the_tables_of_a_run_are_read() -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import pytest
 
 from invented_facts import EXTRACTED, REFERENCE, TRANSFORMED, VALIDATED, planned
-from sims_sync.model.errors import NotApproved, TransientFault
+from sims_sync.model.errors import DeparturesNotApproved, NotApproved, TransientFault
 from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.runs.documents import ApproveFacts, LoadFacts, PlanFacts, ValidateFacts
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.report import ReportHead, build_report
+from sims_sync.runs.standing import Answer
 from sims_sync.store.local import LocalFolder
 
 NOW = datetime(2026, 9, 15, 3, tzinfo=UTC)
@@ -97,6 +99,31 @@ def test_a_question_about_another_plan_is_none_about_this_one(held: RunFiles) ->
     assert held.read().waits_for_approval() == ()
 
 
+def test_a_run_waits_for_the_answer_about_its_departures_where_that_was_asked(files: RunFiles) -> None:
+    for facts in (EXTRACTED, VALIDATED, TRANSFORMED, planned(departure_reasons=REASONS), APPROVED):
+        files.save(facts, {}, counts={})
+    files.save(LoadFacts(approved=REFERENCE), {}, counts={})
+    assert (files.read().waits_at(), files.read().waits_for_approval()) == ("", ())
+    files.record_question(files.open(PlanFacts), NOW + timedelta(hours=8), stage="approve_leavers")
+    assert (files.read().waits_at(), files.read().waits_for_approval()) == ("approve_leavers", REASONS)
+    assert how(files)["approve_leavers"] == "waiting"
+    assert files.read().at_work() == "approve_leavers"
+    files.record_failure("approve_leavers", DeparturesNotApproved("admin rejected the departures."), held=True)
+    assert files.read().waits_for_approval() == ()
+
+
+def test_an_answer_is_for_one_plan_at_one_stage_and_the_last_one_counts(held: RunFiles) -> None:
+    plan = held.open(PlanFacts).reference
+    for option, by in (("Reject", "admin"), ("Approve", "otto")):
+        held.record_answer(Answer(stage="approve", plan=plan.sha256, option=option, by=by, at=NOW))
+    held.begin("extract")
+    answer = held.answer("approve", plan)
+    assert answer
+    assert (answer.option, answer.by) == ("Approve", "otto")
+    assert held.answer("approve_leavers", plan) is None
+    assert held.answer("approve", REFERENCE) is None
+
+
 def test_a_stage_that_failed_is_at_work_until_it_has_been_tried_for_the_last_time(files: RunFiles) -> None:
     files.record_failure("extract", TransientFault("SIMS is out of reach.", advice="Wait."))
     assert files.read().at_work() == "extract"
@@ -110,14 +137,16 @@ def test_a_stage_that_failed_is_at_work_until_it_has_been_tried_for_the_last_tim
     )
 
 
-@pytest.mark.parametrize("superseded", [True, False])
-def test_after_a_stage_that_was_skipped_only_the_report_is_to_come(held: RunFiles, superseded: bool) -> None:
+@pytest.mark.parametrize("how", ["superseded", "skipped", "paused"])
+def test_after_a_stage_that_was_skipped_only_the_report_is_to_come(
+    held: RunFiles, how: Literal["superseded", "skipped", "paused"]
+) -> None:
     held.save(APPROVED, {}, counts={})
-    held.record_skip("load", "Dry run.", superseded=superseded)
+    held.record_skip("load", "Dry run.", how=how)
     assert held.read().at_work() == "report"
     ended = held.read().ended("load")
     assert ended
-    assert (ended.how, ended.kind) == ("superseded" if superseded else "skipped", "")
+    assert (ended.how, ended.kind) == (how, "")
 
 
 def test_findings_are_those_of_all_stages_and_of_the_writes_that_were_refused(held: RunFiles) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sims_sync.airflow.configured import configured_store
 from sims_sync.airflow.smtp import AirflowPost
+from sims_sync.config.school_entry import School
 
 _SLACK = timedelta(minutes=5)
 """A run may be queued so long after it was due, and counts as begun in time."""
@@ -64,18 +66,27 @@ async def run_is_late(school_id: str, minutes: int, context: Any) -> None:
     """
     dag_run, after = context["dag_run"], timedelta(minutes=minutes)
     if _began(dag_run) <= datetime.now(UTC) - after + _SLACK:
-        await asyncio.to_thread(_tell_late, school_id, dag_run["dag_run_id"], after)
+        await asyncio.to_thread(_tell_late, school_id, dag_run, after)
 
 
 def _began(dag_run: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(str(dag_run["queued_at"] or dag_run["run_after"]))
 
 
-def _tell_late(school_id: str, run_id: str, after: timedelta) -> None:
+def _tell_late(school_id: str, dag_run: dict[str, Any], after: timedelta) -> None:
     from sims_sync.night.news import tell_late
     from sims_sync.night.school import find_school
     from sims_sync.runs.reading import RunReader
     from sims_sync.store.layout import run_folder
 
+    school, run_id = find_school(school_id), dag_run["dag_run_id"]
     run = RunReader(run_folder(configured_store(), school_id, run_id))
-    tell_late(find_school(school_id), run_id, run, after, AirflowPost())
+    tell_late(school, run_id, run, after, _effective_date(dag_run, school), AirflowPost())
+
+
+def _effective_date(dag_run: dict[str, Any], school: School) -> date:
+    """As `read_parameters` has it."""
+    if given := (dag_run.get("conf") or {}).get("effective_date"):
+        return date.fromisoformat(given)
+    at = datetime.fromisoformat(str(dag_run.get("logical_date") or dag_run["run_after"]))
+    return at.astimezone(ZoneInfo(school.timezone)).date()

@@ -38,7 +38,8 @@ class AirflowPost:
         return Places(
             run=Link("The run: where the records went, and each error", _address(f"{run}/plugin/student-sync-run")),
             school=Link("The school", _address(f"{dag}/plugin/student-sync")),
-            approval=Link("Approve or reject", _address(f"{run}/tasks/approve/required_actions?map_index=-1")),
+            approval=Link("Approve or reject", _question(run, "approve")),
+            departures=Link("Approve or reject the departures", _question(run, "approve_leavers")),
         )
 
 
@@ -66,6 +67,10 @@ def send_to(addresses: Sequence[str], mail: Mail) -> bool:
 def all_schools() -> Link:
     """Where all schools are."""
     return Link("All schools, worst first", _address("/plugin/student-sync-schools"))
+
+
+def _question(run: str, task: str) -> str:
+    return _address(f"{run}/tasks/{task}/required_actions?map_index=-1")
 
 
 def _address(path: str) -> str:

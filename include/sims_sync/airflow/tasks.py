@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 
 from sims_sync.airflow import assets, metrics
-from sims_sync.airflow.approval_operator import ApprovePlan
+from sims_sync.airflow.approval_operator import Approval
 from sims_sync.airflow.running import running
 from sims_sync.airflow.smtp import AirflowPost
 from sims_sync.runs.documents import Reference
@@ -66,8 +66,11 @@ def plan(school_id: str, transformed: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def approve(school_id: str, planned: Any) -> Any:
-    """Let a plan through that is within the limits; one that is held waits until a person approves it."""
-    return ApprovePlan(task_id="approve", school_id=school_id, planned=planned, doc_md=approve.__doc__).output
+    """Let a plan through that is within the limits; one that is held waits until a person approves it.
+
+    Where only its departures are over a limit, they wait at `approve_leavers`, and everything else goes on.
+    """
+    return Approval(stage="approve", school_id=school_id, told=planned, doc_md=approve.__doc__).output
 
 
 @task(show_return_value_in_logs=False, multiple_outputs=False, max_active_tis_per_dag=1)
@@ -82,13 +85,21 @@ def load(school_id: str, approved: dict[str, Any] | None) -> dict[str, Any]:
         return applying.load(run, _reference(approved)).model_dump()
 
 
+def approve_leavers(school_id: str, loaded: Any) -> Any:
+    """Let the departures through that are within the limits; those that are held wait until a person approves them.
+
+    Everybody on roll has been created and changed by then.
+    """
+    return Approval(stage="approve_leavers", school_id=school_id, told=loaded, doc_md=approve_leavers.__doc__).output
+
+
 @task(show_return_value_in_logs=False, multiple_outputs=False, max_active_tis_per_dag=1)
-def disable_leavers(school_id: str, loaded: dict[str, Any] | None) -> dict[str, Any]:
+def disable_leavers(school_id: str, approved: dict[str, Any] | None) -> dict[str, Any]:
     """Disable the accounts of those who left, and read them back; one with further roles only loses a role."""
     from sims_sync.night import applying
 
     with running("disable_leavers", school_id) as run:
-        return applying.disable_leavers(run, _reference(loaded)).model_dump()
+        return applying.disable_leavers(run, _reference(approved)).model_dump()
 
 
 @task(show_return_value_in_logs=False)

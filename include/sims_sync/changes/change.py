@@ -27,6 +27,7 @@ class Change:
     :param values: what is written, by attribute name (``model.attributes``; beside them ``active``, ``roles`` and
         ``disabledBySync``); none clears.
     :param account: the account as the plan saw it, as far as the sync manages it.
+    :param window: the name of the window of the school's year in which this departure is expected, if it is.
     """
 
     kind: Kind
@@ -37,6 +38,7 @@ class Change:
     cause: str
     values: dict[str, Any]
     account: dict[str, Any] | None = field(default=None, repr=False)
+    window: str | None = None
 
     @property
     def attributes(self) -> list[str]:
@@ -45,7 +47,8 @@ class Change:
 
     def as_document(self) -> dict[str, Any]:
         """The change as the plan file holds it."""
-        return {**asdict(self), "person_id": in_document(self.person_id), "attributes": self.attributes}
+        document = {**asdict(self), "person_id": in_document(self.person_id), "attributes": self.attributes}
+        return {name: value for name, value in document.items() if name != "window" or value is not None}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Change:

@@ -1,4 +1,4 @@
-"""The limits of SPEC section 7: a plan over one of them is held until a person approves it."""
+"""The limits of SPEC section 7: a plan over one of them is held until a person approves it, or its departures are."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ from sims_sync.model.attributes import ATTRIBUTES, Attribute, special_names
 MISMATCHES_ALLOWED = 3
 """More records whose account is somebody else's (``identity_mismatch``) hold the plan, SPEC section 5."""
 
+OF_DEPARTURES = frozenset({"disable", "disable_7_days"})
+"""The limits that hold the departures alone; the others hold the whole plan."""
+
+MOST_EXPECTED = 60
+"""Departures of more per cent of all active student accounts are held, however well they are expected."""
+
+_EVERYBODY = 2
+"""So many accounts or more are everybody who has a value: if all would lose it, that is held whatever the limit."""
+
 _WORDS = {
     "disable": "{count} of {base} active student accounts would be disabled or lose the role",
     "disable_7_days": "With those of the last 7 days that no person approved, {count} accounts would be disabled or "
@@ -27,8 +36,8 @@ _WORDS = {
 }
 
 _SPECIAL_LOSS = (
-    "More accounts than the limit (`limits.clear`) allows would lose a protected value: the page of the run tells "
-    "which, and how many, to those who may edit the DAG."
+    "More accounts than the limit (`limits.clear`) allows, or all that have it, would lose a protected value: the page "
+    "of the run tells which, and how many, to those who may edit the DAG."
 )
 """Who may read the DAG sees why a plan is held, and must not learn how many have a value of a special category."""
 
@@ -92,17 +101,18 @@ def measure(
     :param limits: the school's limits by key.
     :param extracted: the number of records in the extract.
     :param rejected_now: the records that this run rejects; ``rejected_before``: those of the last applied run.
-    :param disabled_recently: ids of the accounts that were disabled or lost the role in the last 7 days, in runs that
-        no person approved.
+    :param disabled_recently: ids of the accounts that were disabled or lost the role in the last 7 days, unexpectedly
+        and without a person's approval.
     :param attributes: those of the tables.
     :returns: one measure for each limit that applies, and for ``clear`` one for each attribute that an account loses.
         On an empty directory only ``reject`` applies; to a plan that disables nobody ``disable_7_days`` does not.
+        Expected leavers count towards no limit.
     """
     newly_rejected = sum((Counter(rejected_now) - Counter(rejected_before)).values())
     measured: list[tuple[str, int, int, str | None]] = [("reject", newly_rejected, extracted, None)]
     if accounts["is_student"].any():
         active = int((accounts["is_student"] & accounts["active"]).sum())
-        leaving = {str(change.account_id) for change in plan.for_leavers}
+        leaving = {str(change.account_id) for change in plan.for_leavers if change.window is None}
         measured.append(("create", plan.counts["create"], active, None))
         measured.append(("disable", len(leaving), active, None))
         if leaving:
@@ -112,13 +122,13 @@ def measure(
 
 
 def reasons_to_hold(plan: Plan, measures: Collection[Measure]) -> list[str]:
-    """Why a plan is held, in words without a value; empty when it is not."""
-    reasons = [each.message for each in measures if each.exceeded]
+    """Why a plan is held as a whole, in words without a value; empty when it is not."""
+    of_all = [each for each in measures if each.limit not in OF_DEPARTURES]
+    reasons = [each.message for each in of_all if each.exceeded]
     reasons += [
-        f"{each.count} of {each.base} active student accounts would be disabled or lose the role: more than half "
-        "always takes an approval."
-        for each in measures
-        if each.limit == "disable" and not each.exceeded and 2 * each.count > each.base
+        _lost_by_all(each)
+        for each in of_all
+        if each.limit == "clear" and not each.exceeded and each.count == each.base >= _EVERYBODY
     ]
     mismatches = int((plan.findings["code"] == "identity_mismatch").sum())
     if mismatches > MISMATCHES_ALLOWED:
@@ -126,7 +136,33 @@ def reasons_to_hold(plan: Plan, measures: Collection[Measure]) -> list[str]:
             f"{mismatches} accounts with a student's Person ID seem to be other people's (`identity_mismatch`): is it "
             "the right school's directory, or was SIMS renumbered?"
         )
+    return list(dict.fromkeys(reasons))
+
+
+def reasons_to_hold_departures(plan: Plan, measures: Collection[Measure]) -> list[str]:
+    """Why the departures of a plan are held, in words without a value; empty when they are not."""
+    reasons = [each.message for each in measures if each.limit in OF_DEPARTURES and each.exceeded]
+    for each in measures:
+        if each.limit != "disable":
+            continue
+        if not each.exceeded and 2 * each.count > each.base:
+            reasons.append(
+                f"{each.count} of {each.base} active student accounts would be disabled or lose the role: more than "
+                "half always takes an approval."
+            )
+        departing = len(plan.for_leavers)
+        if plan.expected and 100 * departing > MOST_EXPECTED * each.base:
+            reasons.append(
+                f"{departing} of {each.base} active student accounts would be disabled or lose the role, expected ones "
+                f"among them: more than {MOST_EXPECTED} % always takes an approval."
+            )
     return reasons
+
+
+def _lost_by_all(measure: Measure) -> str:
+    if measure.attribute in special_names():
+        return _SPECIAL_LOSS
+    return f"All {measure.count} accounts with {measure.attribute} would lose it: that always takes an approval."
 
 
 def rejected_records(findings: pd.DataFrame) -> dict[str, int]:

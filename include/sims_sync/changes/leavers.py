@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,7 @@ def plan_leavers(
     disable_unlinked: bool,
     ignored_roles: Collection[str],
     marker_name: str,
+    expected: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[Change], pd.DataFrame]:
     """Plan what happens to the accounts of students who left, and to student accounts that are linked to nobody.
 
@@ -29,6 +31,7 @@ def plan_leavers(
     :param disable_unlinked: whether accounts that are linked to nobody are disabled too.
     :param ignored_roles: roles that everybody has, which do not keep an account working.
     :param marker_name: what the marker is called among the values of a change.
+    :param expected: the Person IDs whose departure is expected, each with the window of the school's year.
     :returns: the changes in order of account id, and warnings (columns of ``FINDING_COLUMNS``).
     """
     candidates = accounts[accounts["is_student"] & accounts["active"]]
@@ -38,7 +41,7 @@ def plan_leavers(
     resembles = _resembles_a_student(nobodys, roll, roll_emails)
     ignored = {role.casefold() for role in ignored_roles}
     changes = [
-        _departure(account, cause, ignored, marker_name)
+        _departure(account, cause, ignored, marker_name, expected)
         for departing, cause in ((left, "not on roll"), (nobodys[~resembles], "linked to nobody"))
         for account in departing.itertuples(index=False)
     ]
@@ -53,17 +56,23 @@ def plan_leavers(
     return sorted(changes, key=lambda change: change.account_id or ""), warnings
 
 
-def _departure(account: Any, cause: str, ignored: Collection[str], marker_name: str) -> Change:
+def _departure(
+    account: Any, cause: str, ignored: Collection[str], marker_name: str, expected: Mapping[str, str]
+) -> Change:
     keeps_working = any(role.casefold() not in ignored for role in account.further_roles)
+    person_id = account.linked_person_id if isinstance(account.linked_person_id, str) else None
+    window = expected.get(person_id) if person_id else None
+    cause = f"{cause}, expected ({window})" if window else cause
     return Change(
         kind="unlink_role" if keeps_working else "disable",
-        person_id=account.linked_person_id if isinstance(account.linked_person_id, str) else None,
+        person_id=person_id,
         school_identifier=account.school_identifier if isinstance(account.school_identifier, str) else None,
         account_id=str(account.account_id),
         version=account.version if isinstance(account.version, str) else None,
         cause=f"{cause}, has further roles" if keeps_working else cause,
         values={marker_name: "remove"} if keeps_working else {"active": False, "disabledBySync": True},
         account=json.loads(account.resource),
+        window=window,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ class PlanOptions:
     :param ignored_roles: the school's roles that everybody has.
     :param no_leaver_check: why nobody is disabled in this run, if so.
     :param learnt: what is known of the directory from earlier runs.
+    :param expected_leavers: the Person IDs whose departure is expected, each with the window of the school's year.
     """
 
     mapping: AccountMapping = STANDARD
@@ -35,6 +36,7 @@ class PlanOptions:
     ignored_roles: Collection[str] = ("user",)
     no_leaver_check: str | None = None
     learnt: Learnt | None = None
+    expected_leavers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class Plan:
     def for_leavers(self) -> list[Change]:
         """What ``disable_leavers`` writes."""
         return [change for change in self.changes if change.kind in LEAVER_KINDS]
+
+    @property
+    def expected(self) -> dict[str, int]:
+        """How many departures are expected, by the window of the school's year."""
+        return dict(Counter(change.window for change in self.for_leavers if change.window))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -125,6 +132,7 @@ def make_plan(
             disable_unlinked=options.disable_unlinked,
             ignored_roles=options.ignored_roles,
             marker_name=options.mapping.marker_name,
+            expected=options.expected_leavers,
         )
     return Plan(
         changes=[*students.changes, *departures],

@@ -121,7 +121,8 @@ class School(Kept):
 
     def begins_on(self, day: date) -> list[Window | Pause]:
         """The windows and pauses that begin on a day."""
-        return [each for each in (*self.expected, *self.pause) if each.begins_on(day)]
+        begin: list[Window | Pause] = [*self.expected, *self.pause]
+        return [each for each in begin if each.begins_on(day)]
 
     def limits_on(self, day: date) -> Mapping[str, Limit]:
         """The limits of a day by key: more may be created while joiners are expected."""

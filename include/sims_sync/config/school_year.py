@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from sims_sync.config.fields import Strict, Text
-from sims_sync.model.year_groups import compared
+from sims_sync.config.year_groups import compared
 
 JOINERS_PERCENT = 50.0
 """The limit `create` while joiners are expected; a school's own that is larger stays."""

@@ -161,12 +161,12 @@ def _over(default: Any, own: Any, depth: int) -> Any:
 
 def _problems(error: ValidationError) -> str:
     problems = (
-        f"key `{'.'.join(map(str, _place(problem['loc'])))}`: {problem['msg']}"
+        f"key `{'.'.join(map(str, _way_to(problem['loc'])))}`: {problem['msg']}"
         for problem in error.errors(include_url=False)
     )
     return "; ".join(dict.fromkeys(problems))
 
 
-def _place(place: Sequence[int | str]) -> Sequence[int | str]:
+def _way_to(place: Sequence[int | str]) -> Sequence[int | str]:
     """Where the problem is. How many entries `withhold` has is nobody's business (SPEC section 4)."""
     return [part for part in place if not isinstance(part, int)] if "withhold" in place[:1] else place

@@ -13,6 +13,7 @@ _BY_KIND = {
     "PermissionMissing": "{system} lacks a permission",
     "RollRefused": "the roll from SIMS was refused",
     "NotApproved": "the plan was not approved",
+    "DeparturesNotApproved": "the departures were not approved",
     "TransientFault": "{system} could not be used",
     "UnexpectedAnswer": "{system} answered something unexpected",
 }
@@ -25,6 +26,7 @@ _BY_STAGE = {
     "plan": "no plan could be made",
     "approve": "the plan was not let through",
     "load": "accounts could not be written",
+    "approve_leavers": "the departures were not let through",
     "disable_leavers": "leavers could not be disabled",
     "report": "the report could not be written",
     "run": "the run was stopped",

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sims_sync.config.school_entry import School
+from sims_sync.config.school_year import Pause, Window
 from sims_sync.mails.failure import Failure
 from sims_sync.mails.mail import Link, Mail, Table
 from sims_sync.model.findings import CODES
@@ -24,6 +25,7 @@ class Places:
     run: Link
     school: Link
     approval: Link
+    departures: Link
 
 
 def run_failed(school: School, failure: Failure, written: int | None, places: Places) -> Mail:
@@ -52,6 +54,7 @@ def plan_held(
     effective_date: str,
     reasons: Sequence[str],
     counts: Mapping[str, int],
+    without_departures: bool,
     lapses_at: datetime,
     places: Places,
 ) -> Mail:
@@ -59,7 +62,9 @@ def plan_held(
 
     :param reasons: each limit exceeded.
     :param counts: accounts, by what would be done with them in words.
+    :param without_departures: whether the person may approve all but the departures.
     """
+    without = " Approve without departures, if only the leavers look wrong: then nobody is disabled."
     return Mail(
         subject=f"{school.name}: approve {sum(counts.values()):,} changes?",
         tone="warn",
@@ -69,8 +74,38 @@ def plan_held(
         ),
         reasons=tuple(reasons),
         table=Table(("Accounts", ""), [(words, f"{number:,}") for words, number in counts.items()]),
-        to_do="Approve only if these numbers are what the school expects; reject, and nothing is written.",
+        to_do="Approve only if these numbers are what the school expects; reject, and nothing is written."
+        + (without if without_departures else ""),
         links=(places.approval, places.run),
+    )
+
+
+def departures_held(
+    school: School,
+    *,
+    effective_date: str,
+    reasons: Sequence[str],
+    counts: Mapping[str, int],
+    lapses_at: datetime,
+    places: Places,
+) -> Mail:
+    """The departures of a plan are over a limit and wait for a person; all else was written.
+
+    :param reasons: each limit exceeded.
+    :param counts: accounts, by what would be done with them in words.
+    """
+    return Mail(
+        subject=f"{school.name}: disable {sum(counts.values()):,} accounts?",
+        tone="warn",
+        happened=(
+            f"The departures of the roll of {effective_date} are held. Everybody on roll has been created and changed; "
+            "nobody is disabled until a person approves it.",
+            f"Without an answer they lapse at {_at(lapses_at, school)}, and the run fails.",
+        ),
+        reasons=tuple(reasons),
+        table=Table(("Accounts", ""), [(words, f"{number:,}") for words, number in counts.items()]),
+        to_do="Approve only if so many have left; reject, and nobody is disabled.",
+        links=(places.departures, places.run),
     )
 
 
@@ -157,6 +192,33 @@ def still_failing(failing: Sequence[tuple[School, Failure]], all_schools: Link) 
         ),
         links=(all_schools,),
     )
+
+
+def begins_tomorrow(beginning: Sequence[tuple[School, Window | Pause]], all_schools: Link) -> Mail:
+    """The day before, to one recipient: the windows and pauses of their schools that begin.
+
+    :param beginning: each school with what begins there.
+    """
+    schools: dict[tuple[str, str], list[str]] = {}
+    for school, each in beginning:
+        schools.setdefault((each.name, each.words), []).append(school.name)
+    names = list(dict.fromkeys(name for name, _ in schools))
+    number = len({school.id for school, _ in beginning})
+    begin = "begin" if names[1:] else "begins"
+    whose = beginning[0][0].name if number == 1 else f"{number:,} schools"
+    return Mail(
+        subject=f"{whose}: {' and '.join(names[:2])}{' and more' if names[2:] else ''} {begin} tomorrow",
+        tone="info",
+        happened=("As the configuration says (`expected`, `pause`):",),
+        table=Table(("What", "When, and what it means", "Schools"), [(*key, _some(of)) for key, of in schools.items()]),
+        to_do="Nothing, if it is right. Else correct `schools.yaml` before tonight.",
+        links=(all_schools,),
+    )
+
+
+def _some(names: Sequence[str], most: int = 10) -> str:
+    told = [*names[:most], *([f"{len(names) - most:,} more"] if len(names) > most else [])]
+    return ", ".join(told)
 
 
 def _code(key: str) -> str:

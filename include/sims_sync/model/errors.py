@@ -42,6 +42,10 @@ class NotApproved(PermanentFault):
     """A plan over a limit was rejected, or nobody answered in time: nothing was written."""
 
 
+class DeparturesNotApproved(NotApproved):
+    """The same for the departures of a plan alone: its other changes were written, nobody was disabled."""
+
+
 class CredentialsRefused(PermanentFault):
     """The server refused the login. Tried once, never again: SIMS locks accounts."""
 

@@ -12,7 +12,6 @@ import pandas as pd
 from sims_sync.changes.apply import Replan, apply_changes, replan_leaver, replan_student
 from sims_sync.changes.change import LEAVER_KINDS, Change
 from sims_sync.changes.checking import LEFT_AS_IT_WAS, check_written, read_back
-from sims_sync.changes.guards import allowed
 from sims_sync.changes.plan import Plan
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
 from sims_sync.changes.result import Result
@@ -21,20 +20,22 @@ from sims_sync.directory.scim_client import Directory
 from sims_sync.model.attributes import only_special
 from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
 from sims_sync.night import empty_rolls
-from sims_sync.night.approval import PLAN_LIFETIME
+from sims_sync.night.approval import PLAN_LIFETIME, check_refusals
 from sims_sync.night.planning import discovered, open_plan, plan_options, superseded, wanted_accounts
 from sims_sync.night.remembering import (
+    History,
+    forget_year_groups,
+    keep_year_groups,
     learn,
     remember_applied,
     remember_departed,
     remember_refused,
-    write_down_done,
-    write_down_planned,
 )
 from sims_sync.night.run import Run, Skipped, Superseded
 from sims_sync.night.withheld import remember_cleared, withholding
 from sims_sync.runs.documents import (
     ApproveFacts,
+    ApproveLeaversFacts,
     DisableLeaversFacts,
     LoadFacts,
     PlanFacts,
@@ -56,6 +57,7 @@ def load(run: Run, approved: Reference | None) -> Reference:
         raise Skipped("Dry run: the plan is made, nothing is written.")
     directory = _open_planned(run, source)
     with _alone(run, source, "load") as lease:
+        keep_year_groups(run, plan)
         refusals, withheld = RefusalsAsSuch(run.state.refused()), withholding(run)
         wanted = withheld.wanted(wanted_accounts(run, source))
         replan = withheld.replan(replan_student(wanted, plan_options(run, directory, source.facts)))
@@ -74,29 +76,34 @@ def load(run: Run, approved: Reference | None) -> Reference:
     return reference
 
 
-def disable_leavers(run: Run, loaded: Reference | None) -> Reference:
+def disable_leavers(run: Run, approved: Reference | None) -> Reference:
     """Disable the accounts of those who left, and read them back.
 
-    :param loaded: what `load` returned.
+    :param approved: what `approve_leavers` returned, none where it was marked as done by hand.
     """
-    written = run.files.open(LoadFacts, loaded)
+    if approved is None:
+        raise _without_an_answer("The departures", "approve_leavers", clear="approve_leavers")
+    departures = run.files.open(ApproveLeaversFacts, approved)
+    written = run.files.open(LoadFacts, departures.facts.loaded)
     plan, source, approval = _open_approved(run, written.facts.approved)
     if plan.no_leaver_check:
         raise Skipped(f"Nobody is disabled: {plan.no_leaver_check}")
+    check_refusals(run, written)
     validation = run.files.open(ValidateFacts)
-    _check_refusals(run, written.facts.newly_refused, validation.counts["extracted"])
     directory = _open_planned(run, source)
     replan = replan_leaver(
         validation.table("roll"), validation.table("roll_emails"), plan_options(run, directory, source.facts)
     )
     with _alone(run, source, "disable_leavers") as lease:
-        earlier = write_down_planned(run, approval, plan.for_leavers)
+        history = History(run, approval.facts.plan.sha256, departures.facts.asked, plan.for_leavers)
+        earlier = history.write_down_planned()
         results, fault = _write(run, directory, plan.for_leavers, replan, lease, RefusalsAsSuch())
         if fault is None:
             results, fault = _read_back(directory, plan.for_leavers, results, lease)
         learn(run, directory, [], wanted_accounts(run, source))
         remember_departed(run, results)
-        write_down_done(run, approval, results, earlier if fault else frozenset())
+        history.write_down_done(results, earlier if fault else frozenset())
+        forget_year_groups(run, results)
         reference = _save(run, DisableLeaversFacts, approval, plan.for_leavers, results)
     _check_complete(plan.for_leavers, results, fault)
     empty_rolls.remember_approved(run)
@@ -123,10 +130,7 @@ def _open_approved(
     :raises PermanentFault: it was not approved, or is not the plan that was approved, or is too old.
     """
     if approved is None:
-        raise PermanentFault(
-            "This plan went through `approve` without an answer of it, as when the task is marked as done by hand.",
-            advice="Clear the run from `plan`; a plan that is held is approved under Required Actions.",
-        )
+        raise _without_an_answer("This plan", "approve", clear="plan")
     approval = run.files.open(ApproveFacts, approved)
     plan, source = open_plan(run, approval.facts.plan)
     if source.saved_at + PLAN_LIFETIME < datetime.now(UTC):
@@ -135,6 +139,13 @@ def _open_approved(
             advice="Clear the run from `extract`.",
         )
     return plan, source, approval
+
+
+def _without_an_answer(what: str, stage: str, clear: str) -> PermanentFault:
+    return PermanentFault(
+        f"{what} went through `{stage}` without an answer of it, as when the task is marked as done by hand.",
+        advice=f"Clear the run from `{clear}`; what is held is approved under Required Actions.",
+    )
 
 
 def _open_planned(run: Run, source: StageOutput[PlanFacts]) -> Directory:
@@ -254,17 +265,6 @@ def _save(
         {"results": [result.as_document() for result in results]},
         counts=Counter(result.result for result in results if result.person_id not in hidden),
     )
-
-
-def _check_refusals(run: Run, newly_refused: int, extracted: int) -> None:
-    """:raises PermanentFault: the directory refused more records than the limit `reject` allows."""
-    most = allowed(run.school.limits.reject, extracted)
-    if newly_refused > most:
-        raise PermanentFault(
-            f"The directory refused {newly_refused} records that it did not refuse before, and the limit "
-            f"(`limits.reject`) is {most}: nobody is disabled.",
-            advice="Look on the page of the run at what the directory refuses, and correct it there or in SIMS.",
-        )
 
 
 def _check_complete(changes: list[Change], results: list[Result], fault: SyncError | None) -> None:

@@ -1,19 +1,32 @@
-"""A plan over a limit waits for a person: what is asked, until when, and what follows from the answer (SPEC section
-7)."""
+"""A plan over a limit waits for a person, or its departures do: what is asked, until when, and what follows from the
+answer (SPEC section 7)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-from sims_sync.mails.messages import plan_held
-from sims_sync.mails.post import Post
-from sims_sync.model.errors import NotApproved
+from sims_sync.changes.guards import allowed
+from sims_sync.mails.mail import Mail
+from sims_sync.mails.messages import Places, departures_held, plan_held
+from sims_sync.model.errors import DeparturesNotApproved, NotApproved, PermanentFault
+from sims_sync.night.gate import Gate, asked_in_markdown, counted
 from sims_sync.night.run import Run
-from sims_sync.runs.documents import ApproveFacts, PlanFacts, Reference
+from sims_sync.runs.documents import (
+    ApproveFacts,
+    ApproveLeaversFacts,
+    LoadFacts,
+    PlanFacts,
+    Reference,
+    ValidateFacts,
+)
 from sims_sync.runs.reading import StageOutput
+from sims_sync.runs.standing import APPROVE, APPROVE_ALL, REJECT, WITHOUT_DEPARTURES
 
 PLAN_LIFETIME = timedelta(hours=24)
 """A plan is applied within this time, or not at all (SPEC section 7)."""
@@ -22,18 +35,179 @@ _MARGIN = timedelta(hours=1)
 """An approval lapses so long before the next run is due (a tenth of the time that is left, if that is less): what was
 approved must be written by then."""
 
+_DEPARTURES = {
+    "disable": "to disable",
+    "unlink_role": "to lose the role only",
+}
 _KINDS = {
     "create": "to create",
     "update": "to update",
     "enable": "to enable again",
-    "disable": "to disable",
-    "unlink_role": "to lose the role only",
+    **_DEPARTURES,
 }
 
 
-def needs_approval(run: Run, plan: StageOutput[PlanFacts]) -> bool:
-    """Whether a plan waits for a person: it is held, and would be written."""
-    return bool(plan.facts.reasons) and not run.parameters.dry_run and not plan.facts.superseded
+@dataclass(frozen=True)
+class PlanGate(Gate):
+    """``approve``: the whole plan waits. Where its departures are over a limit, too, only this one asks."""
+
+    stage = "approve"
+
+    @classmethod
+    def open(cls, run: Run, told: Reference | None) -> Self:
+        return cls(run, run.files.open(PlanFacts, told))
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        facts = self.plan.facts
+        if not facts.reasons or self.run.parameters.dry_run or facts.superseded:
+            return ()
+        return (*facts.reasons, *facts.departure_reasons)
+
+    @property
+    def options(self) -> Sequence[str]:
+        both = (APPROVE_ALL, WITHOUT_DEPARTURES, REJECT)
+        return both if self.plan.facts.departure_reasons else (APPROVE, REJECT)
+
+    @property
+    def subject(self) -> str:
+        return f"{self.run.school.name}: approve {sum(self.plan.told[kind] for kind in _KINDS)} changes?"
+
+    def question(self, lapses_at: datetime) -> str:
+        rows = [
+            *counted(self.plan, _KINDS),
+            f"| unchanged | {self.plan.told['unchanged']:,} |",
+            f"| records rejected | {sum(self.plan.facts.rejected.values()):,} |",
+        ]
+        say_yes = self.options[0]
+        without = (
+            f"**{WITHOUT_DEPARTURES}** creates, changes and enables, disables nobody, and the run ends as held; "
+            if WITHOUT_DEPARTURES in self.options
+            else ""
+        )
+        return asked_in_markdown(
+            self,
+            lapses_at,
+            begins=f"The plan of {self.run.school.name} for the roll of {self.plan.facts.effective_date} is **held**. "
+            "Nothing is written until it is approved.",
+            rows=rows,
+            choices=f"**{say_yes}** only if these numbers are what the school expects; {without}**{REJECT}** writes "
+            "nothing and fails the run.",
+        )
+
+    def mail(self, lapses_at: datetime, places: Places) -> Mail:
+        return plan_held(
+            self.run.school,
+            effective_date=self.plan.facts.effective_date.isoformat(),
+            reasons=self.reasons,
+            counts={words: self.plan.told[kind] for kind, words in _KINDS.items()},
+            without_departures=WITHOUT_DEPARTURES in self.options,
+            lapses_at=lapses_at,
+            places=places,
+        )
+
+    def facts(self, *, asked: bool, option: str, by: str | None) -> ApproveFacts:
+        without = option == WITHOUT_DEPARTURES
+        return ApproveFacts(plan=self.plan.reference, asked=asked, approved_by=by, without_departures=without)
+
+    def refused(self, by: str | None) -> NotApproved:
+        how = f"{by} rejected the plan" if by else "Nobody approved the plan in time: it lapsed"
+        return NotApproved(
+            f"{how}; nothing was written. Why it was held: {' '.join(self.reasons)}",
+            advice="When the reason is settled, clear the run from `extract`, or wait for the next one.",
+        )
+
+
+@dataclass(frozen=True)
+class LeaverGate(Gate):
+    """``approve_leavers``: the departures wait; everybody on roll has been created and changed.
+
+    :param loaded: what was written.
+    :param approval: how the plan passed ``approve``.
+    """
+
+    loaded: StageOutput[LoadFacts]
+    approval: StageOutput[ApproveFacts]
+
+    stage = "approve_leavers"
+
+    @classmethod
+    def open(cls, run: Run, told: Reference | None) -> Self:
+        loaded = run.files.open(LoadFacts, told)
+        approval = run.files.open(ApproveFacts, loaded.facts.approved)
+        return cls(run, run.files.open(PlanFacts, approval.facts.plan), loaded, approval)
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        return self.plan.facts.departure_reasons
+
+    @property
+    def options(self) -> Sequence[str]:
+        return (APPROVE, REJECT)
+
+    def passes(self) -> Reference | None:
+        """Where ``approve`` has asked about the departures, too, its answer holds for them.
+
+        :raises PermanentFault: the directory refused more records than the limit `reject` allows: nobody is asked.
+        """
+        facts = self.approval.facts
+        if self.reasons and facts.without_departures:
+            raise self.refused(facts.approved_by, "approved the plan without its departures")
+        if self.reasons and facts.asked:
+            return self.let_through(asked=True, by=facts.approved_by)
+        if self.reasons:
+            check_refusals(self.run, self.loaded)
+        return super().passes()
+
+    @property
+    def subject(self) -> str:
+        return f"{self.run.school.name}: disable {sum(self.plan.told[kind] for kind in _DEPARTURES)} accounts?"
+
+    def question(self, lapses_at: datetime) -> str:
+        return asked_in_markdown(
+            self,
+            lapses_at,
+            begins=f"The departures of {self.run.school.name} for the roll of {self.plan.facts.effective_date} are "
+            "**held**. Everybody on roll has been created and changed; nobody is disabled until it is approved.",
+            rows=counted(self.plan, _DEPARTURES),
+            choices=f"**{APPROVE}** only if so many have left; **{REJECT}** disables nobody and fails the run.",
+        )
+
+    def mail(self, lapses_at: datetime, places: Places) -> Mail:
+        return departures_held(
+            self.run.school,
+            effective_date=self.plan.facts.effective_date.isoformat(),
+            reasons=self.reasons,
+            counts={words: self.plan.told[kind] for kind, words in _DEPARTURES.items()},
+            lapses_at=lapses_at,
+            places=places,
+        )
+
+    def facts(self, *, asked: bool, option: str, by: str | None) -> ApproveLeaversFacts:
+        return ApproveLeaversFacts(loaded=self.loaded.reference, asked=asked, approved_by=by)
+
+    def refused(self, by: str | None, how: str = "rejected the departures") -> NotApproved:
+        told = f"{by} {how}" if by else "Nobody approved the departures in time: they lapsed"
+        return DeparturesNotApproved(
+            f"{told}: created and changed; nobody was disabled. Why they were held: {' '.join(self.reasons)}",
+            advice="The next run plans the departures afresh; trigger the DAG to have one now.",
+        )
+
+
+GATES: Mapping[str, type[Gate]] = {each.stage: each for each in (PlanGate, LeaverGate)}
+"""The gates by their stages."""
+
+
+def check_refusals(run: Run, loaded: StageOutput[LoadFacts]) -> None:
+    """:raises PermanentFault: the directory refused more records than the limit `reject` allows."""
+    refused = loaded.facts.newly_refused
+    most = allowed(run.school.limits.reject, run.files.open(ValidateFacts).counts["extracted"])
+    if refused > most:
+        raise PermanentFault(
+            f"The directory refused {refused} records that it did not refuse before, and the limit "
+            f"(`limits.reject`) is {most}: nobody is disabled.",
+            advice="Look on the page of the run at what the directory refuses, and correct it there or in SIMS.",
+        )
 
 
 def lapse(run: Run, planned_at: datetime, now: datetime, *, ends_at: datetime) -> datetime:
@@ -48,76 +222,6 @@ def lapse(run: Run, planned_at: datetime, now: datetime, *, ends_at: datetime) -
     end = min(ends)
     left = max(end - now, timedelta(0))
     return now + left - min(_MARGIN, left / 10)
-
-
-def subject(run: Run, plan: StageOutput[PlanFacts]) -> str:
-    """The question in one line."""
-    return f"{run.school.name}: approve {sum(plan.told[kind] for kind in _KINDS)} changes?"
-
-
-def question(run: Run, plan: StageOutput[PlanFacts], lapses_at: datetime) -> str:
-    """What the person who decides must know, in Markdown, without a value of a student."""
-    at = lapses_at.astimezone(ZoneInfo(run.school.timezone))
-    lines = [
-        f"The plan of {run.school.name} for the roll of {plan.facts.effective_date} is **held**. "
-        "Nothing is written until it is approved.",
-        "",
-        "**Why**",
-        "",
-        *(f"- {reason}" for reason in plan.facts.reasons),
-        "",
-        "| accounts | |",
-        "|---|---:|",
-        *(f"| {words} | {plan.told[kind]:,} |" for kind, words in _KINDS.items()),
-        f"| unchanged | {plan.told['unchanged']:,} |",
-        f"| records rejected | {sum(plan.facts.rejected.values()):,} |",
-        "",
-        f"**Approve** only if these numbers are what the school expects; **Reject** writes nothing and fails the run. "
-        f"Without an answer the plan lapses at {at:%H:%M} on {at:%A %d %B} ({run.school.timezone}).",
-        "",
-        f"{name_of(plan)}: `{plan.folder.name}/plan/plan.json` in the school's folder of the "
-        "store lists each change with its cause.",
-    ]
-    return "\n".join(lines)
-
-
-def name_of(plan: StageOutput[PlanFacts]) -> str:
-    """What tells one plan from another in a question."""
-    return f"Plan `{plan.reference.sha256[:12]}`"
-
-
-def mail_question(run: Run, plan: StageOutput[PlanFacts], lapses_at: datetime, post: Post) -> None:
-    """Tell the data team that a plan waits for them, and where to answer."""
-    mail = plan_held(
-        run.school,
-        effective_date=plan.facts.effective_date.isoformat(),
-        reasons=plan.facts.reasons,
-        counts={words: plan.told[kind] for kind, words in _KINDS.items()},
-        lapses_at=lapses_at,
-        places=post.places(run.school, run.run_id),
-    )
-    post.send(run.school, mail)
-
-
-def approved(run: Run, plan: StageOutput[PlanFacts], *, asked: bool, by: str | None = None) -> Reference:
-    """Save what `load` asks for: which plan went through, and who let it.
-
-    :param asked: whether a person was asked.
-    :param by: their name.
-    """
-    return run.files.save(ApproveFacts(plan=plan.reference, asked=asked, approved_by=by), {}, counts={})
-
-
-def not_approved(plan: StageOutput[PlanFacts], by: str | None) -> NotApproved:
-    """The fault that follows from a plan which was rejected, or lapsed.
-
-    :param by: who rejected it; none: nobody answered in time.
-    """
-    how = f"{by} rejected the plan" if by else "Nobody approved the plan in time: it lapsed"
-    return NotApproved(
-        f"{how}; nothing was written. Why it was held: {' '.join(plan.facts.reasons)}",
-        advice="When the reason is settled, clear the run from `extract`, or wait for the next one.",
-    )
 
 
 def trigger_again(run: Run) -> str:

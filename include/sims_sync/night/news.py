@@ -2,14 +2,14 @@
 
 `report` ends every run, so it tells most: it knows what failed and what was written. What it cannot tell (its own
 failure, and that of a run which was stopped as a whole) whoever runs the stages has told here. A failure is told once
-for as long as it is the same one (:attr:`Failure.words`), then by the daily digest. Dry runs and superseded runs are
-nobody's emergency: they neither fail a school nor heal it.
+for as long as it is the same one (:attr:`Failure.words`), then by the daily digest. Dry runs, superseded
+runs and those of a pause are nobody's emergency: they neither fail a school nor heal it.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sims_sync.config.school_entry import School
@@ -31,11 +31,10 @@ _WRITTEN = ("created", "updated", "disabled")
 def after_report(run: Run, reported: Reported, post: Post) -> None:
     """Tell what the run's report says, if it is news."""
     report = reported.report
-    if run.parameters.dry_run or report.outcome == "superseded":
+    if run.parameters.dry_run or report.outcome in ("superseded", "paused"):
         return
     if reported.failure is not None:
-        # The counts of a run that was not approved are those of its plan: nothing was written.
-        written = 0 if report.outcome == "held" else sum(report.counts[name] for name in _WRITTEN)
+        written = 0 if report.wrote_nothing else sum(report.counts[name] for name in _WRITTEN)
         tell_failure(run.school, run.state.folder, reported.failure, written, post)
     elif run.parameters.only_person_ids is None:
         _tell_recovery(run, report, post)
@@ -74,13 +73,15 @@ def tell_unreported(
         tell_failure(school, state, failure, None, post)
 
 
-def tell_late(school: School, run_id: str, run: RunReader, after: timedelta, post: Post) -> None:
+def tell_late(school: School, run_id: str, run: RunReader, after: timedelta, day: date, post: Post) -> None:
     """Tell that a run has not ended in its time, but where it waits for an answer: that was mailed when it was asked.
+    While the school is paused, no run is late.
 
     :param run: what it has left.
     :param after: how long after it was due.
+    :param day: its effective date.
     """
-    if not run.waits_for_approval():
+    if not run.waits_for_approval() and school.paused_on(day, "all") is None:
         post.send(school, messages.run_late(school, run_id, after, run.at_work(), post.places(school, run_id)))
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from sims_sync.changes.differences import CLEARED
-from sims_sync.changes.guards import measure, reasons_to_hold, rejected_records
+from sims_sync.changes.guards import measure, reasons_to_hold, reasons_to_hold_departures, rejected_records
 from sims_sync.changes.plan import Plan, PlanOptions, make_plan
 from sims_sync.changes.withholding import Withholding
 from sims_sync.directory.discovery import Capabilities, discover
@@ -22,7 +23,8 @@ from sims_sync.model.attributes import only_special
 from sims_sync.model.errors import UnexpectedAnswer
 from sims_sync.night import empty_rolls
 from sims_sync.night.always_held import always_held
-from sims_sync.night.run import Run, Skipped
+from sims_sync.night.run import Paused, Run, Skipped
+from sims_sync.night.school_year import expected_leavers, known_year_groups
 from sims_sync.night.withheld import withholding
 from sims_sync.runs.documents import (
     ExtractFacts,
@@ -53,11 +55,14 @@ def extract(run: Run) -> Reference:
     """Fetch the roll, with no other call to this school's source at the same time.
 
     :raises Skipped: the school has no platform module enabled.
+    :raises Paused: nothing is to happen on this date.
     """
-    school = run.school
+    school, effective_date = run.school, run.parameters.effective_date
     if not school.synchronised:
         raise Skipped(f"{school.name} has no platform module enabled (`modules` is empty).")
-    effective_date, may_be_empty = run.parameters.effective_date, empty_rolls.may_be_empty(run)
+    if (pause := school.paused_on(effective_date, "all")) and not run.parameters.dry_run:
+        raise Paused(pause.why)
+    may_be_empty = empty_rolls.may_be_empty(run)
     with hold_lease(run.state.folder, "sims", f"{run.run_id} (extract)"):
         extracted_at = datetime.now(UTC)
         extracted = _extracted(run, may_be_empty=may_be_empty)
@@ -152,15 +157,17 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         run.state.claim(endpoint.base_url)
     directory = run.directory(endpoint, capabilities)
     accounts, withheld = _accounts(run, directory), withholding(run)
+    roll, day = validation.table("roll"), source.facts.effective_date
+    expected = expected_leavers(run.school.windows_on(day), known_year_groups(run.state.year_groups(), roll))
     wanted, unmatched = match_genders(source.table("accounts"), capabilities.genders or run.school.genders)
     wanted = withheld.wanted(wanted)
     planned = withheld.plan(
         make_plan(
             wanted,
             accounts,
-            validation.table("roll"),
+            roll,
             validation.table("roll_emails"),
-            plan_options(run, directory, source.facts),
+            replace(plan_options(run, directory, source.facts), expected_leavers=expected),
         ).warned(unmatched, "gender_unknown")
     )
     planned = _kept_otherwise(run, directory, planned)
@@ -170,7 +177,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
     measures = measure(
         shown,
         accounts,
-        dict(run.school.limits),
+        run.school.limits_on(day),
         extracted=validation.counts["extracted"],
         rejected_now=rejected_now,
         rejected_before=mark.rejected if mark else {},
@@ -189,6 +196,8 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
             *empty_rolls.reasons_to_hold(run, _tables(run, run.files.open(ExtractFacts))),
             *reasons_to_hold(planned, measures),
         ),
+        departure_reasons=tuple(reasons_to_hold_departures(planned, measures)),
+        expected=planned.expected,
         superseded=superseded(run, mark, source.facts),
         mark_seen=mark is not None,
         rejected=rejected_now,
@@ -301,7 +310,8 @@ def _no_leaver_check(run: Run, codes: dict[str, int]) -> str | None:
         return "the run is for some Person IDs only."
     if codes.get("no_person_id"):
         return f"{codes['no_person_id']} student(s) came without a valid Person ID: nobody can tell who they are."
-    return empty_rolls.no_leaver_check(run)
+    pause = run.school.paused_on(run.parameters.effective_date, "leavers")
+    return pause.why if pause else empty_rolls.no_leaver_check(run)
 
 
 def _accounts(run: Run, directory: Directory) -> pd.DataFrame:
@@ -313,4 +323,4 @@ def _accounts(run: Run, directory: Directory) -> pd.DataFrame:
 
 def _disabled_recently(run: Run) -> set[str]:
     departures = run.state.departures(datetime.now(UTC))
-    return {account for each in departures if not each.approved for account in each.accounts}
+    return {account for each in departures if not each.approved for account in {*each.accounts} - {*each.expected}}

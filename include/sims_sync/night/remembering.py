@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -9,14 +10,15 @@ import pandas as pd
 from sims_sync.changes.change import Change
 from sims_sync.changes.checking import LEFT_AS_IT_WAS
 from sims_sync.changes.on_roll import what_tells_apart
+from sims_sync.changes.plan import Plan
 from sims_sync.changes.result import Result
 from sims_sync.directory.refusals import answer_of
 from sims_sync.directory.scim_client import Directory
 from sims_sync.night import empty_rolls
 from sims_sync.night.run import Run
-from sims_sync.runs.documents import ApproveFacts
+from sims_sync.night.school_year import kept_year_groups, known_year_groups
+from sims_sync.runs.documents import ValidateFacts
 from sims_sync.runs.mark import Departures
-from sims_sync.runs.reading import StageOutput
 from sims_sync.runs.state import Applied
 
 
@@ -67,40 +69,66 @@ def remember_departed(run: Run, results: list[Result]) -> None:
         run.state.save_applied(applied.model_copy(update={"students": max(applied.students - left, 0)}))
 
 
-def write_down_planned(run: Run, approval: StageOutput[ApproveFacts], changes: list[Change]) -> frozenset[str]:
-    """Write down for the limit of 7 days what is about to be disabled, so that a task that is killed has counted it.
+@dataclass(frozen=True)
+class History:
+    """What a plan disables, for the limit of 7 days.
 
-    :returns: what earlier tries of the task had written down.
+    :param plan: its hash.
+    :param approved: whether a person approved its departures.
+    :param changes: what it disables.
     """
-    planned = approval.facts.plan.sha256
-    earlier = frozenset(
-        account
-        for each in run.state.departures(datetime.now(UTC))
-        if (each.run_id, each.plan) == (run.run_id, planned)
-        for account in each.accounts
-    )
-    _write_down(run, approval, earlier | {str(change.account_id) for change in changes})
-    return earlier
 
+    run: Run
+    plan: str
+    approved: bool
+    changes: list[Change]
 
-def write_down_done(
-    run: Run, approval: StageOutput[ApproveFacts], results: list[Result], earlier: frozenset[str]
-) -> None:
-    """Write down what was disabled, in this try and (where it did not come to its end) in earlier ones.
+    def write_down_planned(self) -> frozenset[str]:
+        """Write down what is about to be disabled, so that a task that is killed has counted it.
 
-    Whether a write that failed got through is not known: it counts, unless the account was seen to be active.
-    """
-    written = [each for each in results if each.result != "rejected" and each.detail != LEFT_AS_IT_WAS]
-    _write_down(run, approval, earlier | {str(result.account_id) for result in written})
-
-
-def _write_down(run: Run, approval: StageOutput[ApproveFacts], accounts: frozenset[str]) -> None:
-    run.state.save_departures(
-        Departures(
-            run_id=run.run_id,
-            plan=approval.facts.plan.sha256,
-            at=datetime.now(UTC),
-            approved=approval.facts.asked,
-            accounts=tuple(sorted(accounts)),
+        :returns: what earlier tries of the task had written down.
+        """
+        earlier = frozenset(
+            account
+            for each in self.run.state.departures(datetime.now(UTC))
+            if (each.run_id, each.plan) == (self.run.run_id, self.plan)
+            for account in each.accounts
         )
-    )
+        self._write_down(earlier | {str(change.account_id) for change in self.changes})
+        return earlier
+
+    def write_down_done(self, results: list[Result], earlier: frozenset[str]) -> None:
+        """Write down what was disabled, in this try and (where it did not come to its end) in earlier ones.
+
+        Whether a write that failed got through is not known: it counts, unless the account was seen to be active.
+        """
+        written = [each for each in results if each.result != "rejected" and each.detail != LEFT_AS_IT_WAS]
+        self._write_down(earlier | {str(result.account_id) for result in written})
+
+    def _write_down(self, accounts: frozenset[str]) -> None:
+        expected = {str(change.account_id) for change in self.changes if change.window}
+        self.run.state.save_departures(
+            Departures(
+                run_id=self.run.run_id,
+                plan=self.plan,
+                at=datetime.now(UTC),
+                approved=self.approved,
+                accounts=tuple(sorted(accounts)),
+                expected=tuple(sorted(accounts & expected)),
+            )
+        )
+
+
+def keep_year_groups(run: Run, plan: Plan) -> None:
+    """Keep the last known year groups, by which later runs tell who is expected to leave."""
+    if run.parameters.only_person_ids is None:
+        roll = run.files.open(ValidateFacts).table("roll")
+        known = known_year_groups(run.state.year_groups(), roll)
+        run.state.save_year_groups(kept_year_groups(known, roll, plan))
+
+
+def forget_year_groups(run: Run, results: list[Result]) -> None:
+    """Forget the year groups of those whose account was disabled, or lost the role."""
+    gone = {result.person_id for result in results if result.result == "done"}
+    known = run.state.year_groups()
+    run.state.save_year_groups({person: group for person, group in known.items() if person not in gone})

@@ -20,6 +20,7 @@ from sims_sync.runs.documents import (
     NOTHING_WRITTEN,
     STAGES,
     ApproveFacts,
+    ApproveLeaversFacts,
     ExtractFacts,
     LoadFacts,
     Outcome,
@@ -41,6 +42,8 @@ from sims_sync.runs.report import (
 log = logging.getLogger(__name__)
 
 _FAILED = frozenset({"failed", "upstream_failed"})
+_BY_ENDING: Mapping[str, Outcome] = {"superseded": "superseded", "paused": "paused"}
+"""The outcome of a run of which a stage ended so; any other that is skipped is a part of a success."""
 _STOPPED = "the task was stopped or marked failed"
 _NAMED = 20
 """The most people whom a note names."""
@@ -71,8 +74,9 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
     :raises Skipped: the school is not synchronised.
     """
     left = run.files.read()
-    if states.get("extract") == "skipped":
-        ended = left.ended("extract")
+    ended = left.ended("extract")
+    paused = ended is not None and ended.how == "paused"
+    if states.get("extract") == "skipped" and not paused:
         raise Skipped(ended.reason if ended else "The school was skipped.")
     broken = next((stage for stage in STAGES if states.get(stage) in _FAILED), None)
     outcome, reason = _outcome(run, left, broken)
@@ -92,15 +96,16 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
         started_at=started_at,
         finished_at=datetime.now(UTC),
         only_person_ids=run.parameters.only_person_ids,
+        planned_only=outcome in NOTHING_WRITTEN and left.output(LoadFacts) is None,
     )
     notes = [*_for_whom(run, left), *_notes(left)]
-    report = build_report(head, _counts(left, outcome, findings), findings, since, solved, notes)
+    report = build_report(head, _counts(left, head, findings), findings, since, solved, notes)
     shown = RedactedReader(left.folder, run.attributes)
     told = shown.findings()
-    redacted = build_report(head, _counts(shown, outcome, told), told, since, notes=notes)
+    redacted = build_report(head, _counts(shown, head, told), told, since, notes=notes)
     place = run.files.save_report(report, redacted, errors_csv(report))
     log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in redacted.counts.items()))
-    if outcome not in ("dry_run", "superseded") and run.is_whole:
+    if outcome not in ("dry_run", "superseded", "paused") and run.is_whole:
         _send(run, report, left)
     return Reported(
         report,
@@ -111,14 +116,14 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
     )
 
 
-def _counts(left: RunReader, outcome: Outcome, findings: pd.DataFrame) -> dict[str, int]:
+def _counts(left: RunReader, head: ReportHead, findings: pd.DataFrame) -> dict[str, int]:
     validated, plan = left.output(ValidateFacts), left.output(PlanFacts)
     return count(
         extracted=validated.counts["extracted"] if validated else 0,
         accepted=validated.counts["accepted"] if validated else 0,
         findings=findings,
         planned=plan.counts if plan else None,
-        results=None if outcome in NOTHING_WRITTEN and left.output(LoadFacts) is None else _results(left),
+        results=None if head.planned_only else _results(left),
     )
 
 
@@ -133,10 +138,10 @@ def _outcome(run: Run, left: RunReader, broken: str | None) -> tuple[Outcome, st
         return ("held" if held else "failed"), f"{broken}: {ended.reason if ended else _STOPPED}"
     if run.parameters.dry_run:
         return "dry_run", "nothing was written"
-    ended = left.ended("load") or left.ended("disable_leavers")
+    ended = next(filter(None, map(left.ended, ("extract", "load", "disable_leavers"))), None)
     if ended is None:
         return "success", ""
-    return ("superseded" if ended.how == "superseded" else "success"), ended.reason
+    return _BY_ENDING.get(ended.how, "success"), ended.reason
 
 
 def _failure(run: Run, left: RunReader, broken: str) -> Failure:
@@ -168,14 +173,21 @@ def _people(person_ids: Sequence[str], more: str, said: str = "") -> list[str]:
 
 def _notes(left: RunReader) -> list[str]:
     """What a reader must know of the whole run, once."""
-    plan, approval = left.output(PlanFacts), left.output(ApproveFacts)
+    plan, approval, departures = left.output(PlanFacts), left.output(ApproveFacts), left.output(ApproveLeaversFacts)
     if plan is None:
         return []
-    notes = [f"The plan is over a limit: {reason}" for reason in plan.facts.reasons]
+    notes = [f"The plan is over a limit: {reason}" for reason in (*plan.facts.reasons, *plan.facts.departure_reasons)]
+    notes += [
+        f"{number} departures were expected ({name}): they count towards no limit."
+        for name, number in plan.facts.expected.items()
+    ]
     if plan.facts.superseded:
         notes.append(plan.facts.superseded)
     if approval and approval.facts.asked:
-        notes.append(f"The plan was held, and approved by {approval.facts.approved_by}.")
+        without = ", without its departures" if approval.facts.without_departures else ""
+        notes.append(f"The plan was held, and approved by {approval.facts.approved_by}{without}.")
+    elif departures and departures.facts.asked:
+        notes.append(f"The departures were held, and approved by {departures.facts.approved_by}.")
     return [*notes, *_without_a_place(plan.facts, left.attributes)]
 
 

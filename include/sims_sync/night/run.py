@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from sims_sync.config.school_entry import School
 from sims_sync.directory.discovery import Capabilities
@@ -24,9 +25,19 @@ from sims_sync.sources.source import Source
 class Skipped(Exception):
     """A stage has nothing to do; the text says why, for the report."""
 
+    how: ClassVar[Literal["skipped", "superseded", "paused"]] = "skipped"
+
 
 class Superseded(Skipped):
     """The run has an older roll than one that was applied: it writes nothing."""
+
+    how = "superseded"
+
+
+class Paused(Skipped):
+    """Nothing is to happen on the run's date."""
+
+    how = "paused"
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ def recorded(
         files.record_failure(stage, fault, held=isinstance(fault, NotApproved))
         raise fault from None
     except Skipped as skipped:
-        files.record_skip(stage, str(skipped), superseded=isinstance(skipped, Superseded))
+        files.record_skip(stage, str(skipped), how=skipped.how)
         raise skipped from None
     except passes:
         raise

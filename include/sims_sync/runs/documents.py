@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from sims_sync.model.person import from_document, in_document
 from sims_sync.store.content import as_json
 
-STAGES = ("extract", "validate", "transform", "plan", "approve", "load", "disable_leavers", "report")
+STAGES = ("extract", "validate", "transform", "plan", "approve", "load", "approve_leavers", "disable_leavers", "report")
 """The stages in their order; each is a task of the DAG."""
 
 Moment = Annotated[
@@ -30,11 +30,11 @@ Count = Annotated[int, Field(ge=0, lt=10**12)]
 PersonId = Annotated[str, BeforeValidator(from_document), PlainSerializer(in_document, when_used="json")]
 """The key of a person, in JSON a number where it is one."""
 
-Outcome = Literal["success", "failed", "held", "superseded", "dry_run"]
+Outcome = Literal["success", "failed", "held", "superseded", "dry_run", "paused"]
 """How a run ended."""
 
-NOTHING_WRITTEN: frozenset[Outcome] = frozenset({"held", "superseded", "dry_run"})
-"""Outcomes of runs that write nothing by design (but a run may be superseded half way): their counts are the plan's."""
+NOTHING_WRITTEN: frozenset[Outcome] = frozenset({"held", "superseded", "dry_run", "paused"})
+"""Outcomes of runs that mostly write nothing: their counts are the plan's, unless the report says otherwise."""
 
 Kind = Literal["create", "update", "enable", "disable", "unlink_role"]
 """What a plan does to an account."""
@@ -124,6 +124,8 @@ class PlanFacts(TransformFacts):
     :param lacking: names of what the directory has no place for that can be written.
     :param students: student accounts that the directory lists.
     :param reasons: why the plan is held until a person approves it; empty where it is not.
+    :param departure_reasons: why its departures alone are held, likewise.
+    :param expected: how many departures are expected, by the window of the school's year.
     :param superseded: why the run must not write, where a newer roll was applied.
     :param mark_seen: whether the school had a mark then.
     :param rejected: the records that the run rejects (``changes.guards.Rejected``).
@@ -136,6 +138,8 @@ class PlanFacts(TransformFacts):
     students: Count = Field(default=0, exclude_if=lambda number: not number)
     limits: tuple[MeasuredLimit, ...]
     reasons: tuple[str, ...] = Field(validation_alias="held", serialization_alias="held")
+    departure_reasons: tuple[str, ...] = Field(default=(), exclude_if=lambda reasons: not reasons)
+    expected: dict[str, Count] = Field(default_factory=dict, exclude_if=lambda windows: not windows)
     superseded: str | None
     mark_seen: bool
     rejected: dict[str, Count]
@@ -146,10 +150,26 @@ class ApproveFacts(Facts):
 
     :param asked: whether a person was asked.
     :param approved_by: their name.
+    :param without_departures: whether all but the departures was let through.
     """
 
     stage = "approve"
     plan: Reference
+    asked: bool = Field(validation_alias="held", serialization_alias="held")
+    approved_by: str | None = None
+    without_departures: bool = Field(default=False, exclude_if=lambda without: not without)
+
+
+class ApproveLeaversFacts(Facts):
+    """That the departures were let through, and by whom.
+
+    :param loaded: what ``load`` told.
+    :param asked: whether a person was asked about them, here or at ``approve``.
+    :param approved_by: their name.
+    """
+
+    stage = "approve_leavers"
+    loaded: Reference
     asked: bool = Field(validation_alias="held", serialization_alias="held")
     approved_by: str | None = None
 
@@ -187,6 +207,7 @@ FACTS: dict[str, type[Facts]] = {
         PlanFacts,
         ApproveFacts,
         LoadFacts,
+        ApproveLeaversFacts,
         DisableLeaversFacts,
     )
 }
@@ -206,36 +227,6 @@ class Manifest(Document, Generic[F]):
     told: dict[str, Count] = Field(default_factory=dict, exclude_if=lambda told: not told)
     facts: F
     files: dict[str, str]
-
-
-class Question(Document):
-    """``approve.asked.json``: a person was asked whether a plan is to be written.
-
-    :param plan: the hash of the plan's manifest.
-    :param lapses_at: until when the person may answer.
-    """
-
-    plan: str
-    asked_at: Moment
-    lapses_at: Moment
-
-
-class Ending(Document):
-    """``<stage>.ended.json``: how and why a stage ended without an output.
-
-    :param kind: the type of the fault (``sims_sync.model.errors``).
-    :param message: what happened.
-    :param advice: what to do; empty where it was no fault.
-    """
-
-    how: Literal["failed", "held", "skipped", "superseded"]
-    reason: str
-    kind: str = ""
-    message: str = ""
-    advice: str = ""
-
-    def as_json(self) -> bytes:
-        return as_json(self.model_dump(exclude_defaults=True))
 
 
 class PlannedChange(Document):
@@ -313,6 +304,8 @@ class Report(Document):
     :param reason: why it ended so, in words without a value; empty for a success.
     :param partial: whether the run was for some students alone: ``only_person_ids``. The file has both only then.
     :param notes: what a reader must know of the whole run.
+    :param planned_only: whether the counts are those of the plan, as nothing was written; none: an earlier version did
+        not say.
     """
 
     school: str
@@ -327,5 +320,11 @@ class Report(Document):
     errors: tuple[ReportedError, ...]
     warnings: tuple[ReportedWarning, ...]
     solved: tuple[Solved, ...] = ()
+    planned_only: bool | None = Field(default=None, exclude_if=lambda planned: planned is None)
     started_at: Moment
     finished_at: Moment
+
+    @property
+    def wrote_nothing(self) -> bool:
+        """Whether the counts are what the plan would have done."""
+        return self.outcome in NOTHING_WRITTEN if self.planned_only is None else self.planned_only

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Literal
 
 import pandas as pd
 
 from sims_sync.model.errors import SyncError
-from sims_sync.runs.documents import STAGES, Ending, F, Manifest, PlanFacts, Question, Reference, Report
+from sims_sync.runs.documents import STAGES, F, Manifest, PlanFacts, Reference, Report
 from sims_sync.runs.reading import (
     ERRORS_CSV,
-    QUESTION,
     REPORT,
     RunReader,
     StageOutput,
@@ -28,6 +28,7 @@ from sims_sync.runs.reading import (
     reference_to,
 )
 from sims_sync.runs.redaction import REDACTED_REPORT
+from sims_sync.runs.standing import ANSWERS, QUESTIONS, Answer, Ending, Question
 from sims_sync.store.content import as_json, sha256
 from sims_sync.store.folder import Folder
 
@@ -52,8 +53,8 @@ class RunFiles:
         for each in later:
             self.folder.remove(f"{each}.json")
             self.folder.remove(f"{each}.ended.json")
-        if "approve" in later:
-            self.folder.remove(QUESTION)
+            if each in QUESTIONS:
+                self.folder.remove(QUESTIONS[each])
 
     def save(
         self,
@@ -119,14 +120,26 @@ class RunFiles:
             ),
         )
 
-    def record_skip(self, stage: str, reason: str, *, superseded: bool = False) -> None:
+    def record_skip(
+        self, stage: str, reason: str, *, how: Literal["skipped", "superseded", "paused"] = "skipped"
+    ) -> None:
         """Keep why a stage was skipped, for the report."""
-        self._record(stage, Ending(how="superseded" if superseded else "skipped", reason=reason))
+        self._record(stage, Ending(how=how, reason=reason))
 
-    def record_question(self, plan: StageOutput[PlanFacts], lapses_at: datetime) -> None:
+    def record_question(self, plan: StageOutput[PlanFacts], lapses_at: datetime, *, stage: str = "approve") -> None:
         """Keep that a person was asked whether a plan is to be written: until then nobody is waited for."""
         question = Question(plan=plan.reference.sha256, asked_at=datetime.now(UTC), lapses_at=lapses_at)
-        self.folder.write(QUESTION, question.as_json())
+        self.folder.write(QUESTIONS[stage], question.as_json())
+
+    def record_answer(self, answer: Answer) -> None:
+        """Keep what a person answered: it holds for that plan, however often the task is cleared."""
+        answers = [each for each in self.read().answers() if (each.stage, each.plan) != (answer.stage, answer.plan)]
+        self.folder.write(ANSWERS, as_json([each.model_dump(mode="json") for each in (*answers, answer)]))
+
+    def answer(self, stage: str, plan: Reference) -> Answer | None:
+        """What a person answered at a stage about this plan, if somebody did."""
+        answers = self.read().answers()
+        return next((each for each in answers if (each.stage, each.plan) == (stage, plan.sha256)), None)
 
     def save_report(self, report: Report, redacted: Report, errors_csv: bytes) -> str:
         """Save the report, and the list for a spreadsheet.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import Field
+
 from sims_sync.runs.documents import Count, Document, Moment, RollVersion
 
 
@@ -42,8 +44,9 @@ class Departures(Document):
     """Accounts that a plan disabled, or took the role from; written down before the first of them is written.
 
     :param plan: the plan's hash.
-    :param approved: whether a person approved it.
+    :param approved: whether the departures were over a limit, and a person approved them.
     :param accounts: their ids: those planned until the task has come to its end, then those written.
+    :param expected: those of them that were expected in a window of the school's year.
     """
 
     run_id: str
@@ -51,3 +54,4 @@ class Departures(Document):
     at: Moment
     approved: bool
     accounts: tuple[str, ...]
+    expected: tuple[str, ...] = Field(default=(), exclude_if=lambda accounts: not accounts)

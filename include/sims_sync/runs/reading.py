@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,20 +16,19 @@ from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.runs.documents import (
     STAGES,
     DisableLeaversFacts,
-    Ending,
     F,
     Facts,
     LoadFacts,
     Manifest,
     PlanDocument,
     PlanFacts,
-    Question,
     Reference,
     Report,
     TransformFacts,
     ValidateFacts,
     WriteResult,
 )
+from sims_sync.runs.standing import ANSWERS, QUESTIONS, Answer, Ending, Question, StageState
 from sims_sync.store.content import sha256
 from sims_sync.store.folder import Folder, Unreadable
 
@@ -38,14 +37,10 @@ if TYPE_CHECKING:
 
 REPORT = "report.json"
 ERRORS_CSV = "errors.csv"
-QUESTION = "approve.asked.json"
-
-How = Literal["done", "failed", "held", "skipped", "superseded", "waiting", ""]
-"""How a stage stands: it has an output, it ended without one, it waits for an answer, or it was not reached."""
 
 T = TypeVar("T")
 
-
+_ANSWERS = TypeAdapter(list[Answer])
 _ENDING = TypeAdapter(Ending)
 _PLAN = TypeAdapter(PlanDocument)
 _QUESTION = TypeAdapter(Question)
@@ -141,15 +136,6 @@ def reference_to(folder: Folder, content: bytes, manifest: Manifest[F]) -> Refer
     return Reference(stage=stage, manifest=f"{folder}/{stage}.json", sha256=sha256(content), counts=counts)
 
 
-@dataclass(frozen=True)
-class StageState:
-    """How a stage of a run stands, and why."""
-
-    stage: str
-    how: How
-    reason: str = ""
-
-
 class RunReader:
     """What a run has left in its folder by now. What is not there (any more), or was changed by hand, is none.
 
@@ -195,16 +181,29 @@ class RunReader:
         return "report"
 
     def waits_for_approval(self) -> tuple[str, ...]:
-        """Why the run waits now for a person to approve its plan; empty where it does not.
-
-        It does from when ``approve`` has asked until that has ended. A plan over a limit that nobody was asked about
-        does not wait for a person, but for a worker.
-        """
-        if {"approve.json", "approve.ended.json", REPORT} & self.names:
+        """Why the run waits now for a person to approve its plan, or its departures; empty where it does not."""
+        plan, stage = self.output(PlanFacts), self.waits_at()
+        if plan is None or not stage:
             return ()
-        plan, question = self.output(PlanFacts), self._read(QUESTION, _QUESTION)
-        asked = plan is not None and question is not None and question.plan == plan.reference.sha256
-        return plan.facts.reasons if plan and asked else ()
+        return plan.facts.reasons if stage == "approve" else plan.facts.departure_reasons
+
+    def waits_at(self) -> str:
+        """The stage at which a person is waited for now; empty where nobody is.
+
+        One is from when the stage has asked until it has ended. A plan over a limit that nobody was asked about does
+        not wait for a person, but for a worker.
+        """
+        plan = self.output(PlanFacts) if REPORT not in self.names else None
+        for stage, file in QUESTIONS.items() if plan else ():
+            question = self._read(file, _QUESTION)
+            asked = plan is not None and question is not None and question.plan == plan.reference.sha256
+            if asked and not {f"{stage}.json", f"{stage}.ended.json"} & self.names:
+                return stage
+        return ""
+
+    def answers(self) -> list[Answer]:
+        """What people have answered in the run, whatever became of it."""
+        return self._read(ANSWERS, _ANSWERS) or []
 
     def findings(self) -> pd.DataFrame:
         """All findings of the run, those of refused writes among them; columns of ``FINDING_COLUMNS``."""
@@ -268,7 +267,7 @@ class RunReader:
             return StageState(stage, "done")
         if (ended := self.ended(stage)) is not None:
             return StageState(stage, ended.how, ended.reason)
-        if stage == "approve" and self.waits_for_approval():
+        if stage == self.waits_at():
             return StageState(stage, "waiting", "The plan is over a limit.")
         return StageState(stage, "")
 

@@ -26,6 +26,7 @@ class ReportHead:
 
     :param reason: why it ended so, in words without a value; empty for a success.
     :param only_person_ids: the students whom alone it was for; none for all.
+    :param planned_only: whether nothing was written, so that its counts are those of the plan.
     """
 
     school: str
@@ -36,6 +37,7 @@ class ReportHead:
     started_at: datetime
     finished_at: datetime
     only_person_ids: Collection[str] | None = None
+    planned_only: bool = False
 
 
 def count(
@@ -119,6 +121,7 @@ def build_report(
         errors=errors,
         warnings=warnings,
         solved=tuple(_solved(key, date) for key, date in solved.items()),
+        planned_only=head.planned_only,
         started_at=head.started_at,
         finished_at=head.finished_at,
     )

@@ -89,6 +89,7 @@ _MARK = TypeAdapter(Mark | None)
 _DEPARTURES = TypeAdapter(list[Departures])
 _DISABLED: TypeAdapter[Iterable[str]] = TypeAdapter(list[str])
 _LEARNT: TypeAdapter[Learnt | None] = TypeAdapter(Learnt | None)
+_YEAR_GROUPS: TypeAdapter[Mapping[str, str]] = TypeAdapter(dict[str, str])
 _FAILING: TypeAdapter[Mapping[str, date]] = TypeAdapter(dict[str, date])
 
 
@@ -149,7 +150,7 @@ class SchoolState:
     def has_applied(self) -> bool:
         """Whether something other than the mark shows that an earlier run began to write: a run without a mark then
         has lost it."""
-        if self.folder.exists("departures.json"):
+        if self.folder.exists("departures.json") or self.folder.exists("year_groups.json"):
             return True
         school = self.root / self.school_id
         return any(_set_mark(school / run) for run in school.names())
@@ -170,6 +171,15 @@ class SchoolState:
     def save_disabled_accounts(self, account_ids: Iterable[str]) -> None:
         """Keep the ids of the accounts that the sync disabled."""
         self._save("disabled", _DISABLED, sorted(account_ids))
+
+    def year_groups(self) -> Mapping[str, str]:
+        """The last known year group of each student, as the source writes it, by Person ID: of those on roll at the
+        last applied run, and of those who have left since and whose account works."""
+        return self._load("year_groups", _YEAR_GROUPS, {})
+
+    def save_year_groups(self, year_groups: Mapping[str, str]) -> None:
+        """Keep the last known year groups."""
+        self._save("year_groups", _YEAR_GROUPS, year_groups)
 
     def refused(self) -> dict[str, str]:
         """What the directory said of the records that it refused in the last applied run, by Person ID."""

@@ -28,7 +28,8 @@ def _table(*columns: str, strict: str | bool = "filter") -> pa.DataFrameSchema:
 
 
 TABLES: Mapping[str, pa.DataFrameSchema] = {
-    # Beside these, the columns that attributes are taken from (``model.attributes``).
+    # Beside these, the columns that attributes are taken from (``model.attributes``), and, where the source knows it,
+    # ``year_group``: of which year a leaver was.
     "students": _table("person_id", "forename", "surname", "admission_number", strict=False),
     "addresses": _table(
         "address_id",

@@ -48,6 +48,9 @@ _LABELS = {
 """What the special categories are called of which a table tells."""
 
 
+_ROLL = ["person_id", "school_identifier", "year_group"]
+
+
 @dataclass(frozen=True)
 class Validation:
     """The extract, told apart.
@@ -55,7 +58,8 @@ class Validation:
     :param students: the records that validated, in the order of the document: the columns of the source's students
         (``str``, trimmed).
     :param roll: who is on roll: one row for each student of the extract, validated or not: ``person_id`` (str, null
-        where the source sent none that is valid), ``school_identifier`` (str, the admission number).
+        where the source sent none that is valid), ``school_identifier`` (str, the admission number), ``year_group``
+        (str, null where the source has none).
     :param roll_emails: every email address of those on roll, usable or not: ``person_id`` (str), ``email`` (str).
     :param findings: why the other records were rejected, and warnings; columns of ``FINDING_COLUMNS``, a row for each
         person and code.
@@ -85,7 +89,7 @@ def validate(
     emails = email_rows(rows_of_people(tables["emails"]))
     findings = _findings(students, emails)
     accepted = students[~students.index.isin(findings.index)]
-    roll = students[["person_id", "admission_number"]].rename(columns={"admission_number": "school_identifier"})
+    roll = students.rename(columns={"admission_number": "school_identifier"}).reindex(columns=_ROLL).astype("str")
     roll_emails = emails.loc[emails["person_id"].isin(roll["person_id"].dropna()), ["person_id", "email_address"]]
     return Validation(
         students=_only(accepted, only_person_ids),

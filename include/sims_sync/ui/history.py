@@ -34,6 +34,7 @@ class RunSummary:
     :param codes: how many records it rejected by code.
     :param oldest: since when the longest failing one fails.
     :param partial: whether it was for some students alone.
+    :param planned_only: whether its counts are what the plan would have done; none: the outcome tells.
     """
 
     run_id: str
@@ -46,6 +47,17 @@ class RunSummary:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     partial: bool = False
+    planned_only: bool | None = None
+
+    @property
+    def wrote_nothing(self) -> bool:
+        """Whether its counts are what the plan would have done."""
+        return self.outcome in NOTHING_WRITTEN if self.planned_only is None else self.planned_only
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it says nothing of how the school stands, where another run does."""
+        return self.outcome in TRIALS or (self.partial and self.outcome == "success")
 
     @property
     def changed(self) -> int:
@@ -53,15 +65,6 @@ class RunSummary:
         return sum(self.counts.get(name, 0) for name in ("created", "updated", "disabled"))
 
     @property
-    def wrote_nothing(self) -> bool:
-        """Whether its counts are what the plan would have done."""
-        return self.outcome in NOTHING_WRITTEN
-
-    @property
-    def is_trial(self) -> bool:
-        """Whether it says nothing of how the school stands, where another run does."""
-        return self.outcome in TRIALS or (self.partial and self.outcome == "success")
-
     @property
     def rejected(self) -> int:
         return self.counts.get("rejected", 0)
@@ -158,6 +161,7 @@ def summarise(content: bytes, folder: str, *, redact: bool = False) -> RunSummar
         started_at=report.started_at,
         finished_at=report.finished_at,
         partial=report.partial,
+        planned_only=report.wrote_nothing,
     )
 
 

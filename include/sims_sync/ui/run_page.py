@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from sims_sync.config.school_entry import School
 from sims_sync.runs.documents import (
-    NOTHING_WRITTEN,
     ExtractFacts,
     Kind,
     MeasuredLimit,
@@ -21,7 +20,8 @@ from sims_sync.runs.documents import (
     ValidateFacts,
     WriteResult,
 )
-from sims_sync.runs.reading import ERRORS_CSV, RunReader, StageOutput, StageState
+from sims_sync.runs.reading import ERRORS_CSV, RunReader, StageOutput
+from sims_sync.runs.standing import StageState
 from sims_sync.store.folder import Folder
 from sims_sync.ui.airflow_runs import AirflowRun
 from sims_sync.ui.charts import Flow, flow
@@ -61,6 +61,7 @@ class RunPage:
     :param partial: it was for some students alone.
     :param would: nothing of the plan was written, so that the numbers are what it would have done.
     :param waits: why the plan waits for an answer now; empty where it does not.
+    :param waits_at: the stage that asked.
     :param picture: none where nothing was extracted.
     :param prose: what the directory said of refused writes in its own words, by Person ID; empty for who may only read.
     :param unreadable: the files of the run that are there and cannot be read.
@@ -78,6 +79,7 @@ class RunPage:
     counts: Mapping[str, int]
     would: bool
     waits: Sequence[str]
+    waits_at: str
     stages: Sequence[StageState]
     limits: Sequence[MeasuredLimit]
     picture: Flow | None
@@ -121,8 +123,9 @@ def run_page(
         started_at=report.started_at if report else run.started_at,
         finished_at=report.finished_at if report else None,
         counts=known.counts,
-        would=report is None or report.outcome in NOTHING_WRITTEN,
+        would=report is None or report.wrote_nothing,
         waits=waits,
+        waits_at=files.waits_at(),
         stages=files.stages(),
         limits=limits(files.output(PlanFacts)),
         picture=flow(known.counts, validated.counts.get("accepted") if validated else None)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from sims_sync.config.fields import MANUAL
 from sims_sync.config.limits import LIMITS
 from sims_sync.config.school_entry import School
+from sims_sync.config.school_year import Pause, Window
 from sims_sync.directory.learnt import Learnt
 from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.model.errors import PermanentFault
@@ -39,12 +41,26 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class InTheYear:
+    """A window or a pause of the school's year.
+
+    :param now: whether today is in it.
+    """
+
+    name: str
+    words: str
+    now: bool
+
+
+@dataclass(frozen=True)
 class SchoolPage:
     """What the page shows of a school.
 
     :param trouble: what of its state and its runs cannot be read.
     :param learnt: what was learnt of its directory, in words.
-    :param departed: accounts disabled in the last 7 days, and how many of them a person approved.
+    :param year: the windows and pauses of the school's year.
+    :param departed: accounts disabled in the last 7 days, how many of them a person approved, and how many were
+        expected.
     """
 
     school: School
@@ -53,10 +69,12 @@ class SchoolPage:
     chart: HistoryChart | None
     settings: Sequence[Setting]
     own_limits: Sequence[Setting]
+    year: Sequence[InTheYear]
     mark: Mark | None
     departed: int
     departed_approved: int
     learnt: Sequence[str]
+    departed_expected: int
     trouble: Sequence[str]
     limits: Sequence[MeasuredLimit]
     limits_of: RunSummary | None
@@ -84,10 +102,12 @@ def school_page(root: Folder, school: School, runs: Sequence[RunSummary], line: 
         chart=history_chart(runs) if runs else None,
         settings=settings(school),
         own_limits=_limits(school),
+        year=_year(school, datetime.now(ZoneInfo(school.timezone)).date()),
         mark=mark,
         departed=sum(len(each.accounts) for each in departures),
         departed_approved=sum(len(each.accounts) for each in departures if each.approved),
         learnt=_learnt(learnt, may_edit=may_edit) if learnt else (),
+        departed_expected=sum(len(each.expected) for each in departures),
         trouble=trouble,
         limits=measures,
         limits_of=measured,
@@ -112,7 +132,7 @@ def settings(school: School) -> list[Setting]:
     values = {
         name: (getattr(school, name), getattr(school, name) != field.get_default(call_default_factory=True))
         for name, field in sorted(fields.items(), key=lambda each: each[0].endswith("retention_days"))
-        if name not in ("limits", "schedule", "withhold")
+        if name not in ("limits", "schedule", "withhold", "expected", "pause")
     }
     values["schedule"] = school.cron or MANUAL, school.schedule is not None
     derived = {"connection of SIMS": school.sims_connection, "connection of the directory": school.directory_connection}
@@ -132,6 +152,11 @@ def _limits(school: School) -> list[Setting]:
         )
         for name, limit in dict(school.limits).items()
     ]
+
+
+def _year(school: School, today: date) -> list[InTheYear]:
+    entries: list[Window | Pause] = [*school.expected, *(pause for pause in school.pause if today <= pause.last)]
+    return [InTheYear(each.name, each.words, each.covers(today)) for each in entries]
 
 
 def _text(value: Any) -> str:

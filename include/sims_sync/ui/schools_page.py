@@ -34,6 +34,7 @@ STANDINGS: dict[str, Label] = {
     "new": Label("Has not run yet", "quiet"),
     "superseded": OUTCOMES["superseded"],
     "dry_run": OUTCOMES["dry_run"],
+    "pause": OUTCOMES["paused"],
     "success": Label("In order", "good"),
     "off": Label("Not synchronised", "quiet"),
 }
@@ -52,6 +53,7 @@ class Line:
     :param advice: what to do.
     :param latest: the newest run with a report.
     :param active: the run that goes on now.
+    :param waits_at: the stage of it that waits for an answer; empty where none does.
     """
 
     school: School
@@ -62,6 +64,7 @@ class Line:
     active: AirflowRun | None
     late: bool
     paused: bool
+    waits_at: str = ""
     pictures: Mapping[Tone, str] = field(default_factory=dict)
     runs: Sequence[RunSummary] = ()
 
@@ -102,7 +105,8 @@ def line(school: School, runs: Sequence[RunSummary], dag: DagState | None, root:
     active = dag.active if dag else None
     paused = bool(dag and dag.paused)
     late = not paused and school.synchronised and dag is not None and _is_late(school, runs, dag, now)
-    waits = RunReader(run_folder(root, school.id, active.run_id)).waits_for_approval() if active else ()
+    files = RunReader(run_folder(root, school.id, active.run_id)) if active else None
+    waits = files.waits_for_approval() if files else ()
     standing, why, advice = _standing(school, runs, dag, waits, _due(school, now) if late else None)
     return Line(
         school=school,
@@ -113,6 +117,7 @@ def line(school: School, runs: Sequence[RunSummary], dag: DagState | None, root:
         active=active,
         late=late,
         paused=paused,
+        waits_at=files.waits_at() if files else "",
         pictures=sparkline(runs),
         runs=runs,
     )
@@ -145,6 +150,16 @@ def _standing(
         return "paused", "The DAG is paused: no night runs.", "Unpause the DAG when the school should be synchronised."
     if telling is None:
         return ("first", "", "") if dag.active else ("new", "", "")
+    return _at_rest(runs[0], telling)
+
+
+def _at_rest(newest: RunSummary, telling: RunSummary) -> tuple[str, str, str]:
+    """How a school stands of which nothing is urgent.
+
+    :param telling: the newest run that says how it stands.
+    """
+    if newest.outcome == "paused":
+        return "pause", newest.reason, ""
     if telling.rejected:
         return "to_fix", _to_fix(telling), _most_common_correction(telling)
     return telling.outcome, telling.reason, ""

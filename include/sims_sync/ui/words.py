@@ -22,11 +22,12 @@ OUTCOMES: dict[str, Label] = {
     "held": Label("Held, not approved", "warn"),
     "superseded": Label("Superseded", "quiet"),
     "dry_run": Label("Dry run", "quiet"),
+    "paused": Label("Paused", "quiet"),
     "unreadable": Label("Report cannot be read", "bad"),
 }
 """The outcomes of SPEC section 11, and that of a report which is no report."""
 
-TRIALS = frozenset({"superseded", "dry_run"})
+TRIALS = frozenset({"superseded", "dry_run", "paused"})
 """Outcomes that say nothing of how a school stands, where another run does."""
 
 KINDS: dict[str, Label] = {
@@ -49,6 +50,7 @@ ENDED: dict[str, Label] = {
     "held": Label("not approved", "warn"),
     "skipped": Label("skipped", "quiet"),
     "superseded": Label("superseded", "quiet"),
+    "paused": Label("paused", "quiet"),
     "waiting": Label("waits for approval", "warn"),
     "": Label("not reached", "quiet"),
 }

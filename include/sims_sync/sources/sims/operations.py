@@ -99,6 +99,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "Gender": "gender",
             "DOB": "date_of_birth",
             "AdmissionNumber": "admission_number",
+            "YearTaughtIn": "year_group",
         },
         unread=("ChosenName", "LegalSurname", "EnrolmentStatus", "YearTaughtIn"),
         needed=(PERSON_ID, "Forename", "Surname"),

@@ -1,0 +1,261 @@
+"""Departures over a limit wait alone, after everybody on roll was written; all else holds the whole plan (SPEC section
+7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from night_schools import NightSchool
+
+from nights_without_airflow import WORK, Night, answered, run_night
+from sims_sync.airflow.smtp import AirflowPost
+from sims_sync.mails.mail import Mail
+from sims_sync.model.errors import DeparturesNotApproved, NotApproved, PermanentFault
+from sims_sync.night.approval import GATES
+from sims_sync.night.news import after_report
+from sims_sync.night.run import Run, recorded
+from sims_sync.runs.documents import FACTS
+from sims_sync.runs.standing import APPROVE, APPROVE_ALL, REJECT, WITHOUT_DEPARTURES
+
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 9, 14) + timedelta(days=day) for day in range(4))
+ALL, STAY, JOIN = range(101, 121), range(101, 113), range(201, 204)
+"""20 on Monday; on Tuesday 8 have left, which is over both limits of departures, and 3 are new."""
+
+
+@pytest.fixture
+def tuesday(school: NightSchool) -> NightSchool:
+    """A school after Monday's good night, with Tuesday's roll."""
+    school.on_roll((ALL, "9"))
+    assert school.night(MONDAY).fault is None
+    school.on_roll((STAY, "9"), (JOIN, "7"))
+    return school
+
+
+def holds_all(school: NightSchool) -> None:
+    """Nobody may be created without an approval: the whole plan is held."""
+    school.configure(limits={"create": {"percent": 0, "floor": 0}})
+
+
+def ended(night: Night) -> tuple[str, dict[str, str]]:
+    assert night.reported
+    return night.reported.report.outcome, {
+        stage: state for stage, state in night.states.items() if stage in ("approve", "load", "approve_leavers")
+    }
+
+
+def counts(night: Night) -> dict[str, int]:
+    assert night.reported
+    return {name: number for name, number in night.reported.report.counts.items() if number}
+
+
+def reason(night: Night) -> str:
+    assert night.reported
+    return night.reported.report.reason
+
+
+@pytest.mark.parametrize(("by", "how"), [("admin", "admin rejected the departures"), (None, "they lapsed")])
+def test_departures_that_are_refused_or_lapse_leave_all_else_written_and_nobody_disabled(
+    tuesday: NightSchool, by: str | None, how: str
+) -> None:
+    night = tuesday.night(TUESDAY, approved_by=by, answers={"approve_leavers": REJECT})
+    assert ended(night) == ("held", {"approve": "success", "load": "success", "approve_leavers": "failed"})
+    assert isinstance(night.fault, DeparturesNotApproved)
+    assert reason(night).startswith("approve_leavers: ")
+    assert how in reason(night)
+    assert "created and changed; nobody was disabled" in reason(night)
+    assert "8 of 20 active student accounts would be disabled" in reason(night)
+    assert counts(night) == {"extracted": 15, "created": 3, "unchanged": 12}
+    assert tuesday.active() == {*ALL, *JOIN}
+    mark = tuesday.run(TUESDAY).state.mark()
+    assert mark
+    assert mark.effective_date == TUESDAY, "the mark stays"
+
+    again = tuesday.night(WEDNESDAY, approved_by="admin")
+    assert ended(again)[0] == "success", "the next night plans afresh"
+    assert counts(again) == {"extracted": 15, "unchanged": 15, "disabled": 8}
+    assert tuesday.active() == {*STAY, *JOIN}
+
+
+def test_departures_over_a_limit_that_are_approved_are_written_and_count_for_no_later_limit(
+    tuesday: NightSchool,
+) -> None:
+    night = tuesday.night(TUESDAY, approved_by="admin")
+    assert ended(night)[0] == "success"
+    assert night.reported
+    assert "The departures were held, and approved by admin." in night.reported.report.notes
+    assert tuesday.active() == {*STAY, *JOIN}
+    tuesday.on_roll((range(101, 108), "9"), (JOIN, "7"))
+    assert ended(tuesday.night(WEDNESDAY))[0] == "success", "5 more are within the limits, for 8 were approved"
+
+
+def test_what_holds_the_whole_plan_holds_the_joiners_too(tuesday: NightSchool) -> None:
+    holds_all(tuesday)
+    night = tuesday.night(TUESDAY)
+    assert ended(night) == (
+        "held",
+        {"approve": "failed", "load": "upstream_failed", "approve_leavers": "upstream_failed"},
+    )
+    assert isinstance(night.fault, NotApproved)
+    assert not isinstance(night.fault, DeparturesNotApproved)
+    assert tuesday.active() == {*ALL}
+    assert "nothing was written" in reason(night)
+
+
+OPTIONS = {
+    APPROVE_ALL: ("success", {*STAY, *JOIN}, {"created": 3, "disabled": 8}),
+    WITHOUT_DEPARTURES: ("held", {*ALL, *JOIN}, {"created": 3}),
+    REJECT: ("held", {*ALL}, {"created": 3, "disabled": 8}),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_if_both_kinds_are_over_only_approve_asks(tuesday: NightSchool, option: str) -> None:
+    holds_all(tuesday)
+    outcome, active, numbers = OPTIONS[option]
+    night = tuesday.night(TUESDAY, approved_by="admin", answers={"approve": option, "approve_leavers": "never asked"})
+    assert ended(night)[0] == outcome
+    assert tuesday.active() == active
+    assert {name: number for name, number in counts(night).items() if name in ("created", "disabled")} == numbers
+    if option == WITHOUT_DEPARTURES:
+        assert "admin approved the plan without its departures" in reason(night)
+        assert "created and changed; nobody was disabled" in reason(night)
+        assert ended(night)[1]["approve_leavers"] == "failed"
+
+
+def test_the_question_has_the_options_that_there_are(tuesday: NightSchool) -> None:
+    holds_all(tuesday)
+    run = asked_at(tuesday, "approve")
+    gate = GATES["approve"].open(run, None)
+    assert gate.options == (APPROVE_ALL, WITHOUT_DEPARTURES, REJECT)
+    assert len(gate.reasons) == 3, "create, disable and disable_7_days"
+    body = gate.question(datetime(2026, 9, 16, tzinfo=UTC))
+    for words in ("| to create | 3 |", "| to disable | 8 |", "**Approve all**", "**Approve without departures**"):
+        assert words in body
+    tuesday.on_roll((ALL, "9"), (JOIN, "7"))
+    assert GATES["approve"].open(asked_at(tuesday, "approve"), None).options == (APPROVE, REJECT)
+
+
+def asked_at(school: NightSchool, stage: str) -> Run:
+    """A run that has come to where a stage asks."""
+    run = school.run(TUESDAY)
+    carry_out(run, list(WORK)[: list(WORK).index(stage)])
+    return run
+
+
+def carry_out(run: Run, stages: Iterable[str], **answers: str) -> None:
+    """Carry out stages, each from what the one before it has left, as Airflow does when a run is cleared."""
+    before = dict(zip(list(WORK)[1:], WORK, strict=False))
+    for stage in stages:
+        work = answered(stage, answers.get(stage), "admin") if stage in GATES else WORK[stage]
+        told = run.files.open(FACTS[before[stage]]).reference if stage in before else None
+        with recorded(run.files, stage):
+            work(run, told)
+
+
+@pytest.mark.parametrize("cleared", ["approve", "load", "approve_leavers", "disable_leavers"])
+@pytest.mark.parametrize("both", [True, False])
+def test_a_run_that_was_killed_and_cleared_uses_the_answers_to_the_same_plan_again(
+    tuesday: NightSchool, cleared: str, both: bool
+) -> None:
+    if both:
+        holds_all(tuesday)
+    run = asked_at(tuesday, "approve")
+    carry_out(run, ["approve", "load", "approve_leavers"])
+    unanswered = dict.fromkeys(GATES, REJECT)
+    from_there = list(WORK)[list(WORK).index(cleared) :]
+    carry_out(run, from_there, **unanswered)
+    assert tuesday.active() == {*STAY, *JOIN}, "nobody was asked again"
+
+
+def test_an_answer_holds_for_no_other_plan(tuesday: NightSchool) -> None:
+    run = asked_at(tuesday, "approve")
+    carry_out(run, ["approve", "load", "approve_leavers"])
+    with pytest.raises(DeparturesNotApproved):
+        carry_out(run, ["plan", "approve", "load", "approve_leavers"], approve_leavers=REJECT)
+
+
+def test_an_answer_that_refuses_holds_as_well(tuesday: NightSchool) -> None:
+    run = asked_at(tuesday, "approve")
+    carry_out(run, ["approve", "load"])
+    for answer in (REJECT, APPROVE):
+        with pytest.raises(DeparturesNotApproved, match="admin rejected the departures"):
+            carry_out(run, ["approve_leavers"], approve_leavers=answer)
+    assert tuesday.active() == {*ALL, *JOIN}
+
+
+def test_nobody_is_disabled_where_approve_leavers_was_marked_as_done_by_hand(tuesday: NightSchool) -> None:
+    run = asked_at(tuesday, "approve")
+    carry_out(run, ["approve", "load"])
+    with pytest.raises(PermanentFault, match="went through `approve_leavers` without an answer"):
+        WORK["disable_leavers"](run, None)
+    assert tuesday.active() == {*ALL, *JOIN}
+
+
+def test_departures_count_as_approved_only_if_they_were_over_a_limit_and_the_answer_covered_them(
+    tuesday: NightSchool,
+) -> None:
+    """A plan that is held for its joiners, and whose leavers are within the limits, is approved for its joiners."""
+    holds_all(tuesday)
+    tuesday.on_roll((range(101, 117), "9"), (JOIN, "7"))
+    assert ended(tuesday.night(TUESDAY, approved_by="admin"))[0] == "success"
+    _, entry = tuesday.run(TUESDAY).state.departures(datetime.now(UTC))
+    assert (len(entry.accounts), entry.approved) == (4, False)
+    tuesday.on_roll((range(101, 115), "9"), (JOIN, "7"))
+    held = tuesday.night(WEDNESDAY)
+    assert ended(held)[0] == "held"
+    assert "With those of the last 7 days that no person approved, 6 accounts" in reason(held)
+
+
+def test_a_dry_run_asks_nobody(tuesday: NightSchool) -> None:
+    night = tuesday.night(TUESDAY, dry_run=True)
+    assert ended(night)[0] == "dry_run"
+    assert counts(night) == {"extracted": 15, "created": 3, "unchanged": 12, "disabled": 8}
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_a_value_that_everybody_who_has_it_would_lose_holds_the_plan_whatever_the_limit(
+    school: NightSchool, size: int
+) -> None:
+    mobiles = {person: f"07700 900{person}" for person in ALL[:size]}
+    school.on_roll((ALL, "9"), mobiles=mobiles)
+    assert school.night(MONDAY).fault is None
+    school.on_roll((ALL, "9"), mobiles={ALL[0]: mobiles[ALL[0]]})
+    assert school.night(TUESDAY).fault is None, "one keeps it"
+    school.on_roll((ALL, "9"), mobiles=mobiles)
+    assert school.night(WEDNESDAY).fault is None
+    school.on_roll((ALL, "9"))
+    night = school.night(THURSDAY)
+    assert ended(night)[0] == "held"
+    assert f"All {size} accounts with" in reason(night)
+
+
+def test_the_only_one_who_has_a_value_may_lose_it(school: NightSchool) -> None:
+    school.on_roll((ALL, "9"), mobiles={ALL[0]: "07700 900101"})
+    assert school.night(MONDAY).fault is None
+    school.on_roll((ALL, "9"))
+    assert school.night(TUESDAY).fault is None
+
+
+class Letters(AirflowPost):
+    """Keeps the mails in place of sending them."""
+
+    def __init__(self) -> None:
+        self.mails: list[Mail] = []
+
+    def send(self, school: Any, mail: Mail) -> bool:
+        self.mails.append(mail)
+        return True
+
+
+def test_the_mail_of_departures_that_were_refused_says_what_was_written(tuesday: NightSchool) -> None:
+    run = tuesday.run(TUESDAY)
+    night, post = run_night(run), Letters()
+    assert night.reported
+    after_report(run, night.reported, post)
+    (mail,) = post.mails
+    assert mail.subject == "Green Abbey: the departures were not approved"
+    assert "3 accounts were written" in mail.text
+    assert "Nothing was written" not in mail.text
