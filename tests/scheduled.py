@@ -69,20 +69,20 @@ class School:
         """Wait until a task of the run is in a state."""
         self._until(lambda: self.tasks(run_id).get(task) == state, f"{task} is {state}", run_id)
 
-    def question(self, run_id: str) -> dict[str, Any]:
-        """What `approve` asks, once it does."""
-        self.wait_for(run_id, "approve", "awaiting_input")
-        return self.stack.airflow.question(self.dag_id, run_id, "approve")
+    def question(self, run_id: str, task: str = "approve") -> dict[str, Any]:
+        """What a task asks, once it does."""
+        self.wait_for(run_id, task, "awaiting_input")
+        return self.stack.airflow.question(self.dag_id, run_id, task)
 
-    def answer(self, run_id: str, option: str) -> None:
-        """Answer what `approve` asks, once Airflow is ready for it.
+    def answer(self, run_id: str, option: str, task: str = "approve") -> None:
+        """Answer what a task asks, once Airflow is ready for it.
 
         Airflow 3.3 fails a task that is answered before its scheduler has noticed that the worker is done with it.
         """
-        noticed = f"TaskInstance Finished: dag_id={self.dag_id}, task_id=approve, run_id={run_id},"
+        noticed = f"TaskInstance Finished: dag_id={self.dag_id}, task_id={task}, run_id={run_id},"
         log = self.stack.folder / "logs" / "airflow-scheduler.log"
-        self._until(lambda: noticed in log.read_text(), "the scheduler has parked approve", run_id)
-        self.stack.airflow.answer(self.dag_id, run_id, "approve", option)
+        self._until(lambda: noticed in log.read_text(), f"the scheduler has parked {task}", run_id)
+        self.stack.airflow.answer(self.dag_id, run_id, task, option)
 
     def _until(self, ready: Callable[[], bool], what: str, run_id: str) -> None:
         deadline = time.monotonic() + PATIENCE

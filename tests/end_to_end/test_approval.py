@@ -23,13 +23,20 @@ STAY, LEAVE, JOIN = range(101, 113), range(113, 121), (121,)
 PERSON = {"forename": "Zebedee", "surname": "Quillfeather"}
 ALERTED = ["data-team@example.org", "office@example.org"]
 RUN = "tonight"
+MANY = {"percent": 100, "floor": 100}
+NO_JOINERS = {"create": {"percent": 0, "floor": 0}}
+OF_ALL = {"limits": {**NO_JOINERS, "disable": MANY, "disable_7_days": MANY}}
+"""One joiner is over a limit, which holds the whole plan; 8 leavers are not."""
+HELD = "1 accounts would be created, beside 20 active student accounts; the limit (`limits.create`) is 0."
 SCHOOLS: dict[str, dict[str, Any]] = {
-    "approved": {"alert_emails": ALERTED},
-    "rejected": {},
-    "lapsing": {"schedule": "* * * * *"},
-    "planned-anew": {},
-    "edited-plan": {},
-    "edited-manifest": {},
+    "approved": {"alert_emails": ALERTED, **OF_ALL},
+    "rejected": OF_ALL,
+    "lapsing": {"schedule": "* * * * *", **OF_ALL},
+    "planned-anew": OF_ALL,
+    "edited-plan": OF_ALL,
+    "edited-manifest": OF_ALL,
+    "departures": {"alert_emails": ALERTED},
+    "both": {"limits": NO_JOINERS},
 }
 
 
@@ -82,11 +89,12 @@ def ended_held(school: School) -> dict[str, Any]:
     """The report of a run that nobody approved."""
     assert school.wait(RUN) == "failed"
     tasks = school.tasks(RUN)
-    assert (tasks["approve"], tasks["load"], tasks["disable_leavers"]) == ("failed", *["upstream_failed"] * 2)
+    assert tasks["approve"] == "failed"
+    assert {tasks[task] for task in ("load", "approve_leavers", "disable_leavers")} == {"upstream_failed"}
     assert tasks["report"] == "success"
     report = school.report(RUN)
     assert report["outcome"] == "held"
-    assert "8 of 20 active student accounts would be disabled" in report["reason"]
+    assert HELD in report["reason"]
     assert_nothing_was_written(school)
     return report
 
@@ -112,14 +120,12 @@ def test_a_held_plan_waits_and_says_why_with_its_numbers_and_its_hash(school: Sc
     assert question["options"] == ["Approve", "Reject"]
     assert question["subject"] == "School approved: approve 21 changes?"
     lines = question["body"].splitlines()
-    limit = "8 of 20 active student accounts would be disabled or lose the role; the limit (`limits.disable`) is 5."
-    assert f"- {limit}" in lines
-    assert len([line for line in lines if line.startswith("- ")]) == 2, "and that of 7 days"
+    assert [line for line in lines if line.startswith("- ")] == [f"- {HELD}"]
     for row in ("| to create | 1 |", "| to update | 12 |", "| to disable | 8 |", "| unchanged | 0 |"):
         assert row in lines
     assert re.search(r"lapses at \d\d:\d\d on \w+ \d\d \w+ \(Europe/London\)", question["body"])
     assert hash_in(question) == hash_of_plan(school)[:12]
-    assert waits(school) == (limit, lines[lines.index(f"- {limit}") + 1].removeprefix("- "))
+    assert waits(school) == (HELD,)
     assert_nothing_was_written(school)
 
 
@@ -134,7 +140,7 @@ def test_the_data_team_is_mailed_the_numbers_and_the_link_and_no_personal_data(
     link = f"{school.stack.url}/dags/{school.dag_id}/runs/{RUN}/tasks/approve/required_actions?map_index=-1"
     for part in map(html.unescape, parts(mail)):
         words = " ".join(part.split())
-        assert "8 of 20 active student accounts would be disabled or lose the role" in words
+        assert HELD in words
         assert "lapses at" in words
         assert link in part
         for value in (*PERSON.values(), "person-", "000113", "2012-05-17"):
@@ -168,13 +174,13 @@ def test_a_rejected_plan_fails_the_run_and_clearing_plans_anew(school: School) -
     assert school.tasks(RUN)["approve"] == "failed", "Airflow would show the numbers of the plan before"
     report = school.report(RUN)
     assert report["outcome"] == "failed"
-    assert "7 of 20 active student accounts" in report["reason"]
+    assert HELD in report["reason"]
     assert f"Trigger the DAG again with `effective_date` {report['effective_date']}" in report["reason"]
     assert_nothing_was_written(school)
-    school.enrol((114, 115), **PERSON)
+    school.sims.delete("students", {"person_id": JOIN[0]})
     school.clear(RUN, "extract")
-    assert school.wait(RUN) == "success", "5 leavers are within the limits"
-    assert school.active() == {*STAY, *JOIN, 113, 114, 115}
+    assert school.wait(RUN) == "success", "nobody joins"
+    assert school.active() == {*STAY, 113}
 
 
 @at("lapsing")
@@ -230,3 +236,58 @@ def test_a_plan_whose_files_were_changed_after_the_approval_was_asked_for_is_ref
     assert "The run file plan.json is not the one that `plan` wrote" in report["reason"]
     assert "Clear the run from `plan`" in report["reason"]
     assert_nothing_was_written(school)
+
+
+@at("departures")
+def test_departures_that_are_refused_leave_all_else_written_and_the_answer_holds_when_the_task_is_cleared(
+    school: School, mailbox: Mailbox
+) -> None:
+    question = school.question(RUN, "approve_leavers")
+    assert question["options"] == ["Approve", "Reject"]
+    assert question["subject"] == "School departures: disable 8 accounts?"
+    assert "8 of 20 active student accounts would be disabled" in question["body"]
+    assert hash_in(question) == hash_of_plan(school)[:12]
+    assert (school.tasks(RUN)["approve"], school.tasks(RUN)["load"]) == ("success", "success")
+    assert school.active() == {*STAY, *LEAVE, *JOIN}, "the joiner has an account, and the leavers still have theirs"
+    ((to, mail),) = [each for each in mailbox.mails if "School departures" in each[1]["Subject"]]
+    assert to == ALERTED
+    assert mail["Subject"] == "[sims-sync] School departures: disable 8 accounts?"
+    link = f"{school.stack.url}/dags/{school.dag_id}/runs/{RUN}/tasks/approve_leavers/required_actions?map_index=-1"
+    assert all(link in html.unescape(part) for part in parts(mail))
+
+    school.answer(RUN, "Reject", "approve_leavers")
+    assert school.wait(RUN) == "failed"
+    for _ in range(2):
+        tasks = school.tasks(RUN)
+        assert (tasks["approve_leavers"], tasks["disable_leavers"], tasks["report"]) == (
+            "failed", "upstream_failed", "success",
+        )  # fmt: skip
+        report = school.report(RUN)
+        assert report["outcome"] == "held"
+        assert "admin rejected the departures: created and changed; nobody was disabled" in report["reason"]
+        assert school.counts(RUN) == {"extracted": 13, "created": 1, "updated": 12}
+        school.clear(RUN, "approve_leavers")
+        assert school.wait(RUN) == "failed", "it is not asked about again"
+    assert school.active() == {*STAY, *LEAVE, *JOIN}
+
+    school.enrol((113, 114, 115), **PERSON)
+    assert school.night("the-next") == "success", "5 are within the limits"
+    assert school.active() == {*STAY, *JOIN, 113, 114, 115}
+
+
+@at("both")
+def test_a_plan_may_be_approved_without_its_departures(school: School) -> None:
+    question = school.question(RUN)
+    assert question["options"] == ["Approve all", "Approve without departures", "Reject"]
+    assert_nothing_was_written(school)
+    school.answer(RUN, "Approve without departures")
+    assert school.wait(RUN) == "failed"
+    tasks = school.tasks(RUN)
+    assert (tasks["approve"], tasks["load"], tasks["approve_leavers"]) == ("success", "success", "failed")
+    report = school.report(RUN)
+    assert report["outcome"] == "held"
+    assert (
+        "admin approved the plan without its departures: created and changed; nobody was disabled" in report["reason"]
+    )
+    assert school.counts(RUN) == {"extracted": 13, "created": 1, "updated": 12}
+    assert school.active() == {*STAY, *LEAVE, *JOIN}

@@ -151,8 +151,8 @@ def have_their_nights(schools: dict[str, School]) -> None:
     all_have("tuesday", tuesday, ("no-scim", "no-soap", "echoing"), "failed")
 
     schools["held"].trigger("tuesday", effective_date=tuesday.isoformat())
-    schools["held"].question("tuesday")
-    schools["held"].answer("tuesday", "Reject")
+    schools["held"].question("tuesday", "approve_leavers")
+    schools["held"].answer("tuesday", "Reject", "approve_leavers")
     assert schools["held"].wait("tuesday") == "failed"
 
     killed = schools["killed"]

@@ -24,10 +24,9 @@ from sandbox.sims.database import Database
 from schools_without_airflow import SchoolWithoutAirflow
 from sims_sync.airflow.connections import sims_client
 from sims_sync.model.errors import PermanentFault
-from sims_sync.night import approval
 from sims_sync.night.applying import load
+from sims_sync.night.approval import GATES
 from sims_sync.night.planning import extract, plan, transform, validate
-from sims_sync.runs.documents import PlanFacts
 from sims_sync.sources.sims.sims_source import Sims
 from sims_sync.store.layout import run_folder
 from sims_sync.store.lease import hold_lease
@@ -271,7 +270,7 @@ def test_the_plan_of_a_run_after_an_erasure_is_another_than_the_one_that_was_app
     """Nobody's approval covers what the plan has become."""
     run = school.run(THIRD)
     planned = plan(run, transform(run, validate(run, extract(run))))
-    approved = approval.approved(run, run.files.open(PlanFacts, planned), asked=True, by="Anna")
+    approved = GATES["approve"].open(run, planned).let_through(asked=True, by="Anna")
     erase(SIBLING)
     with pytest.raises(PermanentFault, match="is not the one"):
         load(run, approved)

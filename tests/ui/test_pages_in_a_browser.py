@@ -57,7 +57,7 @@ def schools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scho
             school.trigger("tonight")
         assert schools["in-order"].wait("tonight") == "success"
         assert schools["broken"].wait("tonight") == "failed"
-        schools["held"].question("tonight")
+        schools["held"].question("tonight", "approve_leavers")
         yield schools
 
 
@@ -153,14 +153,16 @@ def test_a_student_is_looked_up_from_the_tab_of_the_dag(window: Page, schools: d
     assert "no email address" in frame.inner_text(".findings")
 
 
-def test_a_held_plan_is_approved_in_the_place_that_its_page_leads_to(window: Page, schools: dict[str, School]) -> None:
+def test_held_departures_are_approved_in_the_place_that_the_runs_page_leads_to(
+    window: Page, schools: dict[str, School]
+) -> None:
     school = schools["held"]
     window.goto(f"{school.stack.url}/dags/{school.dag_id}/runs/tonight")
     window.click(TAB)
     frame = our_frame(window)
-    assert "Nothing is written until a person approves it" in frame.inner_text(".notice")
+    assert "nobody is disabled until a person approves it" in frame.inner_text(".notice")
     frame.click("text=Required Actions")
-    window.wait_for_url("**/tasks/approve/required_actions*")
+    window.wait_for_url("**/tasks/approve_leavers/required_actions*")
     window.click("button:has-text('Approve')")
     assert school.wait("tonight") == "success"
     assert school.active() == set(range(101, 113))

@@ -177,11 +177,13 @@ NO_DOCUMENT = {
 }
 """Contents that are no document of a run, whichever it is."""
 
-DOCUMENTS = ["report", "extract", "validate", "transform", "plan", "approve", "load", "disable_leavers"]
+DOCUMENTS = ["report", "extract", "validate", "transform", "plan", "approve", "load", "approve_leavers", "disable_leavers"]
 FILES = [*(f"{each}.json" for each in DOCUMENTS), "plan/plan.json", "load/results.json", "load.ended.json"]
 TABLES = ["validate/roll", "validate/findings", "transform/accounts", "transform/choices", "transform/findings"]
 TABLES += ["plan/accounts", "plan/findings"]
-NEVER_ASKED_FOR = {"transform.json", "approve.json", "load.ended.json", "transform/accounts.parquet"}
+NEVER_ASKED_FOR = {
+    "transform.json", "approve.json", "approve_leavers.json", "load.ended.json", "transform/accounts.parquet",
+}  # fmt: skip
 """What a page needs only where the run did not come further."""
 
 
