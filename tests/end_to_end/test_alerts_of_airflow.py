@@ -97,10 +97,10 @@ def test_a_plan_that_was_not_approved_has_written_nothing_whatever_it_counts(
     assert meaning in parts(mail)[0]
 
 
-def late(run_id: str = "tonight") -> dict[str, Any]:
+def late(run_id: str = "tonight", **own: Any) -> dict[str, Any]:
     """What Airflow hands to the callback of the deadline."""
     due = datetime.now(UTC) - timedelta(hours=3)
-    return {"dag_run": {"dag_run_id": run_id, "queued_at": due.isoformat(), "run_after": due.isoformat()}}
+    return {"dag_run": {"dag_run_id": run_id, "queued_at": due.isoformat(), "run_after": due.isoformat(), **own}}
 
 
 @pytest.fixture
@@ -123,3 +123,28 @@ def test_a_plan_that_a_person_was_asked_about_is_not_told_as_late(held: RunFiles
     held.record_question(held.open(PlanFacts), NOW + timedelta(hours=8))
     asyncio.run(run_is_late("green-abbey", 180, late()))
     assert mailbox.subjects == []
+
+
+PAUSED_ON = "2026-10-01"
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ({"logical_date": f"{PAUSED_ON}T02:00:00+00:00"}, 0),
+        ({"logical_date": None, "run_after": "2026-09-30T23:30:00Z"}, 0),
+        ({"logical_date": f"{PAUSED_ON}T23:30:00+00:00"}, 1),
+        ({"logical_date": f"{PAUSED_ON}T02:00:00+00:00", "conf": {"effective_date": "2026-09-30"}}, 1),
+        ({"logical_date": "2026-09-30T02:00:00+00:00", "conf": {"effective_date": PAUSED_ON}}, 0),
+    ],
+)
+def test_a_run_of_a_day_on_which_the_school_is_paused_is_never_late(
+    held: RunFiles, mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: dict[str, Any], told: int
+) -> None:
+    entry = find_school("green-abbey").model_dump(include={"id", "name", "la", "estab", "modules", "username"})
+    pause = [{"from": PAUSED_ON, "to": PAUSED_ON, "what": "all", "reason": "the platform moves"}]
+    config = tmp_path / "schools.yaml"
+    config.write_text(json.dumps({"schools": [{**entry, "alert_emails": ["data-team@example.org"], "pause": pause}]}))
+    monkeypatch.setenv("SIMS_SYNC_CONFIG", str(config))
+    asyncio.run(run_is_late("green-abbey", 180, late(**own)))
+    assert len(mailbox.mails) == told

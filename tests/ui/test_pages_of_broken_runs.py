@@ -177,7 +177,17 @@ NO_DOCUMENT = {
 }
 """Contents that are no document of a run, whichever it is."""
 
-DOCUMENTS = ["report", "extract", "validate", "transform", "plan", "approve", "load", "approve_leavers", "disable_leavers"]
+DOCUMENTS = [
+    "report",
+    "extract",
+    "validate",
+    "transform",
+    "plan",
+    "approve",
+    "load",
+    "approve_leavers",
+    "disable_leavers",
+]
 FILES = [*(f"{each}.json" for each in DOCUMENTS), "plan/plan.json", "load/results.json", "load.ended.json"]
 TABLES = ["validate/roll", "validate/findings", "transform/accounts", "transform/choices", "transform/findings"]
 TABLES += ["plan/accounts", "plan/findings"]

@@ -7,13 +7,18 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from invented_runs import error, write_config, write_held_plan, write_report
 from ui_client import Pages
 
+from invented_facts import EXTRACTED, planned
 from object_store import object_store
 from sims_sync.config.school_entry import School
+from sims_sync.runs.documents import PlanFacts
+from sims_sync.runs.files import RunFiles
+from sims_sync.store.layout import run_folder
 from sims_sync.store.local import LocalFolder
 from sims_sync.ui.airflow_runs import AirflowRun, DagState
 from sims_sync.ui.history import History
@@ -102,6 +107,15 @@ def test_a_school_whose_run_has_not_begun_an_hour_after_it_was_due_is_late(tmp_p
 def test_a_paused_school_is_not_late_but_says_that_it_is_paused(tmp_path: Path) -> None:
     write_report(tmp_path, "x", "yesterday", ended=NOW - timedelta(days=3))
     assert standing(tmp_path, DagState(paused=True, runs=()))[0] == "paused"
+
+
+def test_a_school_whose_night_ended_as_paused_says_why_unless_it_failed_before(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "before", ended=TONIGHT - timedelta(days=2), errors=[error(1)])
+    write_report(tmp_path, "x", "tonight", ended=TONIGHT, outcome="paused", reason="The school is paused.")
+    assert standing(tmp_path) == ("pause", "The school is paused.", "")
+    assert STANDINGS["pause"].tone == "quiet"
+    write_report(tmp_path, "x", "between", ended=TONIGHT - timedelta(days=1), outcome="failed", reason=BROKEN)
+    assert standing(tmp_path)[0] == "failed"
 
 
 def test_a_run_that_failed_without_a_report_is_no_success_of_the_night_before(tmp_path: Path) -> None:
@@ -194,6 +208,38 @@ def test_the_page_is_the_same_through_airflow(pages: Pages, know_dags: Callable[
         assert "<script>alert" not in text
         assert "<img" not in text
         assert "&lt;img src=x" in text
+
+
+def test_departures_that_wait_lead_to_the_task_that_asks(pages: Pages, know_dags: Callable[..., None]) -> None:
+    write_config(pages.config, [{"id": "held", "name": "St Hild's"}])
+    files = RunFiles(run_folder(LocalFolder(pages.root), "held", "tonight"))
+    document: dict[str, object] = {"counts": {}, "no_leaver_check": None, "changes": [], "unchanged": []}
+    files.save(EXTRACTED, {}, counts={})
+    files.save(planned(departure_reasons=("8 of 20.",)), {"plan": document}, counts={})
+    files.record_question(files.open(PlanFacts), NOW + timedelta(hours=8), stage="approve_leavers")
+    know_dags({"held": {"tonight": ("running", datetime.now(UTC))}})
+    for path in ("", "dags/sims_student_sync__held", "dags/sims_student_sync__held/runs/tonight"):
+        page = pages.get(path).text
+        assert "/runs/tonight/tasks/approve_leavers/required_actions?map_index=-1" in page
+        assert "8 of 20." in page
+    assert "nobody is disabled until a person approves it" in page
+
+
+def test_the_page_of_a_school_shows_its_year(pages: Pages, know_dags: Callable[..., None]) -> None:
+    today = datetime.now(ZoneInfo("Europe/London")).date()
+    every = {"from": "01-01", "to": "12-31", "leavers_of": ["11", "<b>"], "joiners": True}
+    gone = {"from": "2020-01-01", "to": "2020-01-02", "what": "all", "reason": "long ago"}
+    coming = {"from": str(today + timedelta(days=3)), "to": str(today + timedelta(days=4)), "what": "leavers"}
+    write_config(
+        pages.config,
+        [{"id": "x", "expected": [{"name": "Always", **every}], "pause": [gone, {**coming, "reason": "it moves"}]}],
+    )
+    know_dags({"x": {"tonight": ("success", datetime.now(UTC))}})
+    page = pages.get("dags/sims_student_sync__x").text
+    assert "1 January to 31 December: leavers of 11, &lt;b&gt; and joiners expected" in page
+    assert page.count('<span class="tag info">now</span>') == 1
+    assert "nobody is disabled (it moves)" in page
+    assert "long ago" not in page
 
 
 def test_a_configuration_that_cannot_be_read_is_said(pages: Pages) -> None:

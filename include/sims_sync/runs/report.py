@@ -26,7 +26,7 @@ class ReportHead:
 
     :param reason: why it ended so, in words without a value; empty for a success.
     :param only_person_ids: the students whom alone it was for; none for all.
-    :param planned_only: whether nothing was written, so that its counts are those of the plan.
+    :param planned_only: whether nothing was written, so that its counts are those of the plan; none: the outcome tells.
     """
 
     school: str
@@ -37,7 +37,7 @@ class ReportHead:
     started_at: datetime
     finished_at: datetime
     only_person_ids: Collection[str] | None = None
-    planned_only: bool = False
+    planned_only: bool | None = None
 
 
 def count(
