@@ -26,7 +26,7 @@ MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 9, 14) + timedelta(days=each)
 RENAMED, SAME, LEFT, JOINED = range(101, 113), range(113, 121), range(121, 123), range(131, 134)
 """From Monday to Tuesday 12 students get a new surname, 8 stay as they are, 2 leave and 3 join."""
 STAFF = (9001, 9002, 9003)
-TASKS = ("extract", "validate", "transform", "plan", "approve", "load", "disable_leavers")
+TASKS = ("extract", "validate", "transform", "plan", "approve", "load", "approve_leavers", "disable_leavers")
 
 
 @dataclass

@@ -181,7 +181,9 @@ class School:
     def _before(self, stage: str, directory: str) -> Path:
         """Everything as it is when a task of Wednesday's run begins."""
         if stage == "disable_leavers":
-            return self.undisturbed("load", directory).after
+            with self.copy(self.undisturbed("load", directory).after, f"before-{stage}", directory) as (folder, _):
+                replace(self._task, stage="approve_leavers", store=folder / "store").carry_out()
+            return folder
         nights = self._two_nights(DIRECTORIES[directory].get("extension", True))
         if stage == "extract":
             return nights

@@ -233,7 +233,7 @@ def test_the_night_before_does_not_undo_one_that_broke_off_half_way_and_that_one
     with pytest.raises(Superseded, match="the run tuesday began to apply a newer one"):
         school.night("monday", MONDAY).carry_out()
     assert (school.written, school.surnames()) == (0, before)
-    tuesday.carry_out("load", "disable_leavers")
+    tuesday.carry_out("load", "approve_leavers", "disable_leavers")
     assert school.surnames() == RIGHT
     assert school.written == REST + 2
 
@@ -281,5 +281,5 @@ def test_what_an_earlier_version_planned_is_applied_by_this_one(school: School) 
     plan = files.open(PlanFacts)
     without = {"plan": plan.document("plan"), "findings": plan.table("findings").astype({"person_id": "Int64"})}
     tuesday.told["plan"] = files.save(plan.facts, without, counts=plan.counts)
-    tuesday.carry_out("approve", "load", "disable_leavers")
+    tuesday.carry_out("approve", "load", "approve_leavers", "disable_leavers")
     assert school.surnames() == dict.fromkeys(STAY, "Tuesday")

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.slow
 MONDAY, TUESDAY, WEDNESDAY = (date(2026, 9, 14) + timedelta(days=each) for each in range(3))
 SAME, RENAMED, LEFT, JOINED = range(101, 109), (109, 110), 111, 112
 DONE = {"extracted": 11, "created": 1, "updated": 2, "unchanged": 8, "disabled": 1}
-BEHIND = ("validate", "transform", "plan", "approve", "load", "disable_leavers")
+BEHIND = ("validate", "transform", "plan", "approve", "load", "approve_leavers", "disable_leavers")
 TRIES = 4
 STUDENTS = "GetXmlStudents"
 OTHERS = [operation.name for operation in (SCHOOL, *OPERATIONS) if operation.name != STUDENTS]

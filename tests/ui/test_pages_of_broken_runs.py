@@ -25,6 +25,7 @@ from ui_client import Pages
 from csv_folder import CsvFolder
 from sandbox.directory import server
 from schools_without_airflow import GREEN_ABBEY, SchoolWithoutAirflow
+from sims_sync.runs.documents import STAGES
 from sims_sync.store.content import as_json, sha256
 from sims_sync.store.layout import run_name
 from sims_sync.store.opening import open_store
@@ -177,17 +178,7 @@ NO_DOCUMENT = {
 }
 """Contents that are no document of a run, whichever it is."""
 
-DOCUMENTS = [
-    "report",
-    "extract",
-    "validate",
-    "transform",
-    "plan",
-    "approve",
-    "load",
-    "approve_leavers",
-    "disable_leavers",
-]
+DOCUMENTS = ["report", *(stage for stage in STAGES if stage != "report")]
 FILES = [*(f"{each}.json" for each in DOCUMENTS), "plan/plan.json", "load/results.json", "load.ended.json"]
 TABLES = ["validate/roll", "validate/findings", "transform/accounts", "transform/choices", "transform/findings"]
 TABLES += ["plan/accounts", "plan/findings"]
