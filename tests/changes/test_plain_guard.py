@@ -19,7 +19,7 @@ from sims_sync.config.school_entry import School
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.present import account_table
 from sims_sync.model.findings import FINDING_COLUMNS
-from sims_sync.night.school_year import expected_leavers
+from sims_sync.night.expected import expected_leavers
 
 YEARS = (None, "7", "Year 9", "09", "11", "year 11", "13")
 MOBILE = 'phoneNumbers[type eq "mobile"]'

@@ -20,7 +20,7 @@ from sims_sync.directory.editing import merged, new_account
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.directory.present import account_table
 from sims_sync.model.person import NUMBER
-from sims_sync.night.school_year import expected_leavers, kept_year_groups, known_year_groups
+from sims_sync.night.expected import expected_leavers, kept_year_groups, known_year_groups
 from sims_sync.sources.sims.operations import OPERATIONS
 from sims_sync.sources.source import owed
 from sims_sync.students.validation import Validation, validate

@@ -23,8 +23,8 @@ from sims_sync.model.attributes import only_special
 from sims_sync.model.errors import UnexpectedAnswer
 from sims_sync.night import empty_rolls
 from sims_sync.night.always_held import always_held
+from sims_sync.night.expected import expected_leavers, known_year_groups
 from sims_sync.night.run import Paused, Run, Skipped
-from sims_sync.night.school_year import expected_leavers, known_year_groups
 from sims_sync.night.withheld import withholding
 from sims_sync.runs.documents import (
     ExtractFacts,

@@ -15,8 +15,8 @@ from sims_sync.changes.result import Result
 from sims_sync.directory.refusals import answer_of
 from sims_sync.directory.scim_client import Directory
 from sims_sync.night import empty_rolls
+from sims_sync.night.expected import kept_year_groups, known_year_groups
 from sims_sync.night.run import Run
-from sims_sync.night.school_year import kept_year_groups, known_year_groups
 from sims_sync.runs.documents import ValidateFacts
 from sims_sync.runs.mark import Departures
 from sims_sync.runs.state import Applied
