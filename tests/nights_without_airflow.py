@@ -10,7 +10,7 @@ from typing import Any
 
 from sims_sync.airflow.connections import directory_endpoint, sims_client
 from sims_sync.model.errors import SyncError
-from sims_sync.night import planning
+from sims_sync.night import planning, preparing
 from sims_sync.night.applying import disable_leavers, load
 from sims_sync.night.approval import GATES
 from sims_sync.night.parameters import read_parameters
@@ -49,9 +49,9 @@ def answered(stage: str, option: str | None, by: str | None) -> Stage:
 
 
 WORK: Mapping[str, Stage] = {
-    "extract": lambda run, _: planning.extract(run),
-    "validate": planning.validate,
-    "transform": planning.transform,
+    "extract": lambda run, _: preparing.extract(run),
+    "validate": preparing.validate,
+    "transform": preparing.transform,
     "plan": planning.plan,
     "approve": let_through("approve"),
     "load": load,

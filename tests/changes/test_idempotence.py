@@ -88,7 +88,8 @@ def written(accounts: list[dict[str, Any]], changes: list[Change]) -> list[dict[
 @given(should=students(), accounts=st.lists(account(), max_size=5))
 def test_a_plan_that_was_written_leaves_nothing_to_write(should: pd.DataFrame, accounts: list[dict[str, Any]]) -> None:
     accounts = [{**each, "id": f"a{number}", "userName": f"name-{number}"} for number, each in enumerate(accounts)]
-    roll = should[["person_id", "school_identifier"]]
+    names = {"given_name": "forename", "family_name": "surname"}
+    roll = should[["person_id", "school_identifier", *names, "date_of_birth"]].rename(columns=names)
     emails = pd.DataFrame({"person_id": pd.array([], "str"), "email": pd.array([], "str")})
     options = PlanOptions()
     plan = make_plan(should, account_table(accounts, STANDARD), roll, emails, options)

@@ -14,16 +14,17 @@ import pandas as pd
 import pytest
 import yaml
 
+from sims_sync.changes.linking import Linking
 from sims_sync.changes.on_roll import findings
 from sims_sync.changes.plan import PlanOptions, make_plan
 from sims_sync.config.directory_settings import DirectorySettings
 from sims_sync.directory.mapping import AccountMapping
-from sims_sync.directory.present import account_table
+from sims_sync.directory.present import holders, present
 from sims_sync.sources.sims.operations import OPERATIONS
 from sims_sync.sources.sims.reader import read_document
 from sims_sync.sources.sims.sims_source import Sims
 from sims_sync.sources.source import owed
-from sims_sync.students.identity import match_genders
+from sims_sync.students.identity import match_genders, people_on_roll
 from sims_sync.students.validation import validate
 from sims_sync.students.wanted import accounts_as_they_should_be
 
@@ -59,17 +60,21 @@ def planned(golden: dict[str, Any]) -> dict[str, Any]:
         effective_date=date(2026, 11, 23),
         username_policy=options.get("username", "admission_number"),
     )
+    accounts, ignored_roles = golden.get("accounts", []), options.get("ignored_roles", ["user"])
+    held = holders(accounts, mapping)
     wanted, unmatched = match_genders(transformation.accounts, options.get("genders", ["Male", "Female"]))
     plan = make_plan(
         wanted,
-        account_table(golden.get("accounts", []), mapping),
-        validation.roll,
+        present(accounts, mapping, ignored_roles),
+        people_on_roll(tables["students"]),
         validation.roll_emails,
         PlanOptions(
             mapping,
             disable_unlinked=options.get("disable_unlinked", True),
-            ignored_roles=options.get("ignored_roles", ["user"]),
+            ignored_roles=ignored_roles,
+            linking=Linking(options.get("link_accounts")),
         ),
+        lambda names: {name: held[name] for name in names if name in held},
     )
     found = [validation.findings, transformation.findings, plan.findings, findings(unmatched, "gender_unknown")]
     return {

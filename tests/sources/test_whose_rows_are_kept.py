@@ -11,7 +11,7 @@ import pytest
 
 from csv_folder import CsvFolder
 from schools_without_airflow import SchoolWithoutAirflow
-from sims_sync.night.planning import extract as extract_stage
+from sims_sync.night.preparing import extract as extract_stage
 from sims_sync.runs.documents import ExtractFacts
 from sims_sync.sources.source import TABLES, extract, of_those_on_roll, owed
 from sims_sync.store.opening import open_store

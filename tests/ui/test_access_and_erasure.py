@@ -26,7 +26,8 @@ from sims_sync.airflow.connections import sims_client
 from sims_sync.model.errors import PermanentFault
 from sims_sync.night.applying import load
 from sims_sync.night.approval import GATES
-from sims_sync.night.planning import extract, plan, transform, validate
+from sims_sync.night.planning import plan
+from sims_sync.night.preparing import extract, transform, validate
 from sims_sync.sources.sims.sims_source import Sims
 from sims_sync.store.layout import run_folder
 from sims_sync.store.lease import hold_lease

@@ -26,10 +26,10 @@ def extract(school_id: str) -> dict[str, Any]:
 
     Refuses another school's answers, an empty roll, and a roll without a single email address.
     """
-    from sims_sync.night import planning
+    from sims_sync.night import preparing
 
     with running("extract", school_id) as run:
-        return planning.extract(run).model_dump()
+        return preparing.extract(run).model_dump()
 
 
 @task(show_return_value_in_logs=False, multiple_outputs=False)
@@ -38,19 +38,19 @@ def validate(school_id: str, extracted: dict[str, Any] | None) -> dict[str, Any]
 
     A rejected student is still a student: an existing account is neither changed nor disabled.
     """
-    from sims_sync.night import planning
+    from sims_sync.night import preparing
 
     with running("validate", school_id) as run:
-        return planning.validate(run, _reference(extracted)).model_dump()
+        return preparing.validate(run, _reference(extracted)).model_dump()
 
 
 @task(show_return_value_in_logs=False, multiple_outputs=False)
 def transform(school_id: str, validated: dict[str, Any] | None) -> dict[str, Any]:
     """Make the accounts as they should be: for each student the values that the selection rules take."""
-    from sims_sync.night import planning
+    from sims_sync.night import preparing
 
     with running("transform", school_id) as run:
-        return planning.transform(run, _reference(validated)).model_dump()
+        return preparing.transform(run, _reference(validated)).model_dump()
 
 
 @task(show_return_value_in_logs=False, multiple_outputs=False)

@@ -44,4 +44,19 @@ def trigger_form() -> dict[str, Param]:
             description="Take a roll without any student for what it is, as of a unit in August or of a school that "
             "has closed: every account is a leaver's, once a person has approved the plan. Not for dates before today.",
         ),
+        "link_accounts": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, "certain", "likely"],
+            title="Link accounts",
+            description="Give the accounts that stand under another Person ID, or under none, to their students, as "
+            "after a change of MIS: those that are certain, or the likely ones too. The plan waits for an approval.",
+        ),
+        "link_except": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "integer", "minimum": 0},
+            title="Link all but these Person IDs",
+            description="Students who are not linked in this run, a Person ID a line.",
+        ),
     }

@@ -11,6 +11,7 @@ import pandas as pd
 from sims_sync.changes.change import Change
 from sims_sync.changes.checking import ReadableDirectory, check_first_create, creates_badly
 from sims_sync.changes.leavers import plan_leavers
+from sims_sync.changes.linking import replan_link
 from sims_sync.changes.on_roll import plan_students
 from sims_sync.changes.plan import PlanOptions, rejected
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
@@ -191,9 +192,11 @@ def replan_student(should: pd.DataFrame, options: PlanOptions) -> Replan:
         accounts = account_table([account] if account else [], options.mapping)
         if not accounts["readable"].all():
             return _NOT_READABLE
-        plan = plan_students(
-            by_person.loc[[change.person_id]].reset_index(drop=True), accounts, options.mapping, options.learnt
-        )
+        student = by_person.loc[[change.person_id]].reset_index(drop=True)
+        if change.kind == "link":
+            plan = replan_link(change, student, accounts, options.mapping)
+        else:
+            plan = plan_students(student, accounts, options.mapping, options.learnt)
         codes = rejected(plan.findings)["code"].tolist()
         return Replanned(change=next(iter(plan.changes), None), code=next(iter(codes), None))
 

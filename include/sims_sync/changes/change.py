@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sims_sync.model.person import from_document, in_document
 
-Kind = Literal["create", "update", "enable", "disable", "unlink_role"]
+Kind = Literal["create", "update", "enable", "link", "disable", "unlink_role"]
 
 LEAVER_KINDS: frozenset[Kind] = frozenset({"disable", "unlink_role"})
 """The changes of ``disable_leavers``; the others are those of ``load``."""
@@ -18,14 +18,15 @@ LEAVER_KINDS: frozenset[Kind] = frozenset({"disable", "unlink_role"})
 class Change:
     """What is to happen to one account, and why.
 
-    :param kind: what is done; ``update`` includes giving the role ``student`` to a person's existing account.
+    :param kind: what is done; ``update`` includes giving the role ``student`` to a person's existing account,
+        ``link`` whatever else an account that gets the Person ID needs.
     :param person_id: the person's key, none for an account that is linked to nobody.
     :param school_identifier: the admission number, if any.
     :param account_id: the directory's id of the account, none when it is to be created.
     :param version: the account's version (ETag) as the plan saw it, if the directory has versions.
     :param cause: why, in words without a value.
-    :param values: what is written, by attribute name (``model.attributes``; beside them ``active``, ``roles`` and
-        ``disabledBySync``); none clears.
+    :param values: what is written, by attribute name (``model.attributes``; beside them ``active``, ``roles``,
+        ``disabledBySync`` and ``externalId`` for the key); none clears.
     :param account: the account as the plan saw it, as far as the sync manages it.
     :param window: the name of the window of the school's year in which this departure is expected, if it is.
     """

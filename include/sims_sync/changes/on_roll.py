@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -31,7 +31,7 @@ class StudentPlan:
     changes: list[Change]
     unchanged: list[str]
     findings: pd.DataFrame
-    kept: KeptForms
+    kept: KeptForms = field(default_factory=KeptForms)
 
 
 def plan_students(
@@ -64,8 +64,7 @@ def plan_students(
     missing = should[~has_account & ~duplicated]
     shared = _were_shared(missing, learnt)
     new = missing[~shared]
-    named = new[new["user_name"].notna()]
-    created = [_creation(row, mapping) for _, row in named.iterrows()]
+    created = [_creation(row, mapping) for _, row in new.iterrows()]
     return StudentPlan(
         changes=sorted([*created, *differing], key=lambda change: order(change.person_id)),
         unchanged=[*unchanged, *pairs.loc[odd, "person_id"]],
@@ -77,8 +76,7 @@ def plan_students(
                 findings(pairs[mismatched], "identity_mismatch"),
                 findings(by_hand, "disabled_by_hand"),
                 findings(pairs[odd], "account_not_readable"),
-                findings(named[named["user_name_from_email"].astype(bool)], "username_from_email"),
-                findings(new[new["user_name"].isna()], "no_user_name"),
+                findings(new[new["user_name_from_email"].astype(bool)], "username_from_email"),
             ],
             ignore_index=True,
         ),

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
-from sims_sync.changes.change import LEAVER_KINDS, Change
+from sims_sync.changes.change import LEAVER_KINDS, Change, Kind
 from sims_sync.changes.kept_forms import KeptForms
 from sims_sync.changes.leavers import plan_leavers
+from sims_sync.changes.linking import Linking, without_pairs
 from sims_sync.changes.on_roll import findings, plan_students
+from sims_sync.changes.pairs import PAIR_COLUMNS
+from sims_sync.changes.user_names import Holders, not_known, with_user_names
 from sims_sync.directory.learnt import Learnt
 from sims_sync.directory.mapping import STANDARD, AccountMapping
 from sims_sync.model.findings import CODES, FINDING_COLUMNS
@@ -26,6 +29,7 @@ class PlanOptions:
     :param mapping: where values stand in the directory's accounts, and what it has no place for.
     :param disable_unlinked: the school's choice for student accounts that are linked to nobody.
     :param ignored_roles: the school's roles that everybody has.
+    :param linking: what people have decided about students whose account stands under another Person ID.
     :param no_leaver_check: why nobody is disabled in this run, if so.
     :param learnt: what is known of the directory from earlier runs.
     :param expected_leavers: the Person IDs whose departure is expected, each with the window of the school's year.
@@ -34,6 +38,7 @@ class PlanOptions:
     mapping: AccountMapping = STANDARD
     disable_unlinked: bool = True
     ignored_roles: Collection[str] = ("user",)
+    linking: Linking = field(default_factory=Linking)
     no_leaver_check: str | None = None
     learnt: Learnt | None = None
     expected_leavers: Mapping[str, str] = field(default_factory=dict)
@@ -48,6 +53,8 @@ class Plan:
     :param findings: records that the plan rejects, and warnings; columns of ``FINDING_COLUMNS``. Not part of the file.
     :param no_leaver_check: why nobody is disabled in this run, if so.
     :param kept: the values that the directory keeps otherwise, which are not written. Not part of the file.
+    :param pairs: students whose account stands under another Person ID or under none; columns of ``PAIR_COLUMNS``. Not
+        part of the file.
     """
 
     changes: list[Change]
@@ -55,6 +62,7 @@ class Plan:
     findings: pd.DataFrame = field(compare=False)
     no_leaver_check: str | None = None
     kept: KeptForms = field(default_factory=KeptForms, compare=False)
+    pairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(PAIR_COLUMNS)), compare=False)
 
     def warned(self, students: pd.DataFrame, code: str) -> Plan:
         """The plan with a warning for each of these students."""
@@ -86,7 +94,7 @@ class Plan:
         """How many changes of each kind, how many accounts stay as they are, how many records the plan rejects."""
         kinds = Counter(change.kind for change in self.changes)
         return {
-            **{kind: kinds.get(kind, 0) for kind in ("create", "update", "enable", "disable", "unlink_role")},
+            **{kind: kinds.get(kind, 0) for kind in get_args(Kind)},
             "unchanged": len(self.unchanged),
             "reject": len(rejected(self.findings)),
         }
@@ -112,16 +120,31 @@ class Plan:
 
 
 def make_plan(
-    should: pd.DataFrame, accounts: pd.DataFrame, roll: pd.DataFrame, roll_emails: pd.DataFrame, options: PlanOptions
+    should: pd.DataFrame,
+    accounts: pd.DataFrame,
+    roll: pd.DataFrame,
+    roll_emails: pd.DataFrame,
+    options: PlanOptions,
+    holders: Holders = not_known,
 ) -> Plan:
     """Plan all changes of a run.
 
     :param should: accounts as they should be, of the students who validated.
     :param accounts: accounts as they are.
-    :param roll: who is on roll, validated or not: ``person_id``, ``school_identifier``.
+    :param roll: everybody on roll, validated or not (``students.identity.people_on_roll``).
     :param roll_emails: the email addresses of those on roll: ``person_id``, ``email``.
+    :param holders: knows whose user names are.
     """
-    students = plan_students(should, accounts, options.mapping, options.learnt)
+    paired = without_pairs(
+        plan_students(should, accounts, options.mapping, options.learnt),
+        should,
+        accounts,
+        roll,
+        mapping=options.mapping,
+        linking=options.linking,
+        ignored_roles=options.ignored_roles,
+    )
+    students = with_user_names(paired.plan, holders)
     departures: list[Change] = []
     warnings = students.findings.iloc[:0]
     if options.no_leaver_check is None:
@@ -133,6 +156,7 @@ def make_plan(
             ignored_roles=options.ignored_roles,
             marker_name=options.mapping.marker_name,
             expected=options.expected_leavers,
+            spared=paired.spared,
         )
     return Plan(
         changes=[*students.changes, *departures],
@@ -140,6 +164,7 @@ def make_plan(
         findings=pd.concat([students.findings, warnings], ignore_index=True)[list(FINDING_COLUMNS)],
         no_leaver_check=options.no_leaver_check,
         kept=students.kept,
+        pairs=paired.pairs,
     )
 
 

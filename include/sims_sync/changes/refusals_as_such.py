@@ -19,6 +19,7 @@ _WORDS: Mapping[Kind, str] = {
     "create": "to be created",
     "update": "to be changed",
     "enable": "to be enabled again",
+    "link": "to be linked",
     "disable": "to be disabled",
     "unlink_role": "to lose the role",
 }

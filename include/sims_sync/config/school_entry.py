@@ -34,6 +34,13 @@ class Kept(Strict):
     raw_retention_days: Days = 7
 
 
+class NotTheSame(Strict):
+    """A student and an account that seem to be one person's, and are not."""
+
+    person_id: Annotated[int, Field(ge=0)] | Text
+    account: Text
+
+
 class School(Kept):
     """One school of ``schools.yaml``; the keys are the interface, SPEC section 11 explains them."""
 
@@ -58,6 +65,7 @@ class School(Kept):
     sims: SimsSettings = SimsSettings()
     expected: list[Window] = Field(default_factory=list)
     pause: list[Pause] = Field(default_factory=list)
+    not_the_same: list[NotTheSame] = Field(default_factory=list)
 
     @field_validator("timezone")
     @classmethod

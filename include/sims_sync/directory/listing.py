@@ -49,21 +49,21 @@ class TooManyAccounts(UnexpectedAnswer):
 def list_accounts(
     search: Search, mapping: AccountMapping, *, sorted_by_id: bool, page_size: int | None = None
 ) -> list[dict[str, Any]]:
-    """All accounts that concern us, each once: everybody is listed and picked here, since many servers answer a filter
-    that they do not know with an empty list (SPEC section 3); the server picks where the school's settings say so.
+    """All accounts, each once: everybody is listed and the caller picks, since many servers answer a filter that they
+    do not know with an empty list (SPEC section 3). Where the school's settings say so, the server picks those that
+    concern us.
 
     :param sorted_by_id: whether the server sorts, which keeps its pages apart while others write.
     :param page_size: the most accounts of a page, where the server says so.
     :raises TransientFault: the list does not add up, each time that it is read: others write meanwhile, say.
     """
-    accounts = everybody(
+    return everybody(
         search,
         sorted_by_id=sorted_by_id,
         page_size=page_size,
         condition=mapping.condition if mapping.settings.filter else None,
         has_totals="totals" not in mapping.settings.without,
     )
-    return mapping.kept(accounts)
 
 
 def everybody(

@@ -17,6 +17,9 @@ ACTIVE, DISABLED_BY_SYNC = "active", "disabledBySync"
 """What is written beside attributes and marker: whether the account works, and the mark of those that this sync
 disabled."""
 
+KEY = "externalId"
+"""What the key of the person is called among the values of a change, wherever it stands in the account."""
+
 _SAID = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -72,8 +75,10 @@ class AccountMapping:
 
     @cached_property
     def places(self) -> dict[str, Place]:
-        """Where each attribute, the marker and each mark stand, by name, as far as the directory has a place for it."""
+        """Where the key, each attribute, the marker and each mark stand, by name, as far as the directory has a place
+        for it."""
         return {
+            KEY: self.key,
             **{attribute.name: self._mapped[attribute.name] for attribute in self.written},
             ACTIVE: Single((), ACTIVE),
             self.marker_name: self.marker,
@@ -98,7 +103,7 @@ class AccountMapping:
     @cached_property
     def extensions(self) -> frozenset[str]:
         """The URNs of the extensions in which something of ours stands."""
-        places = (self.key, *self.places.values(), *map(place_at, self.settings.on_create))
+        places = (*self.places.values(), *map(place_at, self.settings.on_create))
         return frozenset(place.schema for place in places if place.schema is not None)
 
     def mapped(self, name: str) -> Place | None:
@@ -119,7 +124,7 @@ class AccountMapping:
     def names(self) -> Names:
         """The names that are looked for in an account, as the RFC spells them."""
         names: dict[str, Names | None] = {"id": None, "schemas": None, "meta": {"version": None}}
-        for place in (self.key, *self.places.values()):
+        for place in self.places.values():
             for name, parts in place.names.items():
                 names[name] = {**(names.get(name) or {}), **parts} if parts else parts
         return names
@@ -137,7 +142,7 @@ class AccountMapping:
 
     @cached_property
     def _managed(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(("id", self.key.root, *(place.root for place in self.places.values()))))
+        return tuple(dict.fromkeys(("id", *(place.root for place in self.places.values()))))
 
     def managed(self, account: Account) -> Account:
         """What the sync manages of an account; two versions of one that agree on it are the same to us."""
@@ -152,7 +157,16 @@ class AccountMapping:
 
     def link(self, account: Account, person_id: str) -> None:
         """Put the key of a person into an account that is a copy."""
-        self.key.put(account, f"{self.settings.key_prefix}{person_id}")
+        self.key.put(account, self.key_of(person_id))
+
+    def key_of(self, person_id: str) -> str:
+        """The key of a person as an account holds it."""
+        return f"{self.settings.key_prefix}{person_id}"
+
+    @property
+    def key_is_fixed(self) -> bool:
+        """Whether an account that was created keeps its key for ever."""
+        return KEY in self.once
 
     @property
     def condition(self) -> str:
@@ -162,6 +176,11 @@ class AccountMapping:
     def without(self, names: Iterable[str]) -> AccountMapping:
         """The mapping of a directory that lacks these attributes, too."""
         return replace(self, lacking=self.lacking.union(names))
+
+    def has_key(self, account: Account) -> bool:
+        """Whether anything stands where the key of a person does, theirs or another system's."""
+        held = self.key.get(account)
+        return held is not None and str(held).strip() != ""
 
     def kept(self, accounts: Iterable[Account]) -> list[Account]:
         """Of these accounts those that concern us: with the marker, or linked to a person."""

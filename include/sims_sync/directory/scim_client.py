@@ -73,6 +73,10 @@ class Directory:
 
     def list_accounts(self) -> list[dict[str, Any]]:
         """All accounts with the marker, and all that are linked to a person."""
+        return self.mapping.kept(self.list_everybody())
+
+    def list_everybody(self) -> list[dict[str, Any]]:
+        """All accounts, of whomever; where the school's settings let the server pick, those that concern us."""
         return list_accounts(
             self._search,
             self.mapping,

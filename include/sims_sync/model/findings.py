@@ -14,7 +14,8 @@ Stage = Literal["validate", "transform", "plan", "load"]
 FINDING_COLUMNS = ("person_id", "school_identifier", "stage", "code", "detail")
 """``person_id`` str (null where SIMS has none), ``school_identifier`` str (the admission number, nullable),
 ``stage`` str, ``code`` str (a key of :data:`CODES`), ``detail`` str (null; for ``rejected_by_directory`` what
-``directory.refusals`` tells; for ``account_not_linked`` the account; for what concerns special categories alone, the
+``directory.refusals`` tells; for ``account_not_linked`` the account; for a user name or an account to link whose it is;
+for what concerns special categories alone, the
 labels of the attributes)."""
 
 FOR_EDITORS = frozenset({"account_not_linked", "account_not_readable"})
@@ -110,6 +111,20 @@ CODES: dict[str, Code] = {
             "Enter the admission number in SIMS, or change what the configuration withholds of the student.",
         ),
         Code(
+            "user_name_clash",
+            True,
+            "Other students would get the same user name, so none of them got an account.",
+            "Give each an admission number, or an email address, of their own in SIMS.",
+        ),
+        Code(
+            "account_to_link",
+            True,
+            "The student seems to have an account already, under another Person ID or under none: no second one was "
+            "created, and that one was left as it is.",
+            "Trigger the DAG with `link_accounts`, which gives the account this Person ID; or set its externalId "
+            "yourself. If they are two people, say so under `not_the_same` in schools.yaml.",
+        ),
+        Code(
             "rejected_by_directory",
             True,
             "The directory refused the record.",
@@ -175,9 +190,9 @@ CODES: dict[str, Code] = {
         Code(
             "account_not_linked",
             False,
-            "An account without a Person ID has the user name, school identifier or email of a student on roll; "
-            "it was left alone.",
-            "Set the account's externalId to the student's Person ID in the directory.",
+            "An account that is linked to nobody on roll seems to be the student's, by its user name or school "
+            "identifier, by name and email, or by other values; it was left alone.",
+            "If it is the student's, set its externalId to the Person ID in the directory; else change what is alike.",
         ),
         Code(
             "account_not_readable",

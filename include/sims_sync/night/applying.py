@@ -22,6 +22,7 @@ from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, Un
 from sims_sync.night import empty_rolls
 from sims_sync.night.approval import PLAN_LIFETIME, check_refusals
 from sims_sync.night.planning import discovered, open_plan, plan_options, superseded, wanted_accounts
+from sims_sync.night.preparing import on_roll
 from sims_sync.night.remembering import (
     History,
     forget_year_groups,
@@ -29,6 +30,7 @@ from sims_sync.night.remembering import (
     learn,
     remember_applied,
     remember_departed,
+    remember_pairs,
     remember_refused,
 )
 from sims_sync.night.run import Run, Skipped, Superseded
@@ -58,6 +60,8 @@ def load(run: Run, approved: Reference | None) -> Reference:
     directory = _open_planned(run, source)
     with _alone(run, source, "load") as lease:
         keep_year_groups(run, plan)
+        if approval.facts.asked:
+            remember_pairs(run, source)
         refusals, withheld = RefusalsAsSuch(run.state.refused()), withholding(run)
         wanted = withheld.wanted(wanted_accounts(run, source))
         replan = withheld.replan(replan_student(wanted, plan_options(run, directory, source.facts)))
@@ -91,9 +95,8 @@ def disable_leavers(run: Run, approved: Reference | None) -> Reference:
     check_refusals(run, written)
     validation = run.files.open(ValidateFacts)
     directory = _open_planned(run, source)
-    replan = replan_leaver(
-        validation.table("roll"), validation.table("roll_emails"), plan_options(run, directory, source.facts)
-    )
+    options = plan_options(run, directory, source.facts)
+    replan = replan_leaver(on_roll(run), validation.table("roll_emails"), options)
     with _alone(run, source, "disable_leavers") as lease:
         history = History(run, approval.facts.plan.sha256, departures.facts.asked, plan.for_leavers)
         earlier = history.write_down_planned()

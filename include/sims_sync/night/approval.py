@@ -43,6 +43,7 @@ _KINDS = {
     "create": "to create",
     "update": "to update",
     "enable": "to enable again",
+    "link": "to link to a student",
     **_DEPARTURES,
 }
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sims_sync.config.school_entry import School
@@ -20,6 +20,8 @@ class RunParameters:
     :param only_person_ids: these students alone; none for all.
     :param allow_older: whether an older roll than one that was applied may be written.
     :param allow_empty_roll: whether a roll of nobody is taken for what it is.
+    :param link_accounts: which students get the account that stands under another Person ID, if any do.
+    :param link_except: these Person IDs do not.
     """
 
     dry_run: bool
@@ -27,6 +29,8 @@ class RunParameters:
     only_person_ids: frozenset[str] | None
     allow_older: bool
     allow_empty_roll: bool = False
+    link_accounts: Literal["certain", "likely"] | None = None
+    link_except: frozenset[str] = field(default_factory=frozenset)
 
 
 def read_parameters(params: Mapping[str, Any], school: School, run_date: datetime, key: KeyForm) -> RunParameters:
@@ -46,11 +50,13 @@ def read_parameters(params: Mapping[str, Any], school: School, run_date: datetim
             f"The effective date {effective_date} is after today, {today}.",
             advice="Trigger the run again with `dry_run`, or with an earlier date.",
         )
-    only = params.get("only_person_ids")
+    only, left_out = params.get("only_person_ids"), params.get("link_except") or ()
     return RunParameters(
         dry_run=bool(params.get("dry_run")),
         effective_date=effective_date,
         only_person_ids=frozenset(person for each in only if (person := key.key(each))) if only else None,
         allow_older=bool(params.get("allow_older")),
         allow_empty_roll=bool(params.get("allow_empty_roll")),
+        link_accounts=params.get("link_accounts"),
+        link_except=frozenset(person for each in left_out if (person := key.key(each))),
     )

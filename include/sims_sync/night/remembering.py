@@ -17,8 +17,9 @@ from sims_sync.directory.scim_client import Directory
 from sims_sync.night import empty_rolls
 from sims_sync.night.expected import kept_year_groups, known_year_groups
 from sims_sync.night.run import Run
-from sims_sync.runs.documents import ValidateFacts
+from sims_sync.runs.documents import PlanFacts, ValidateFacts
 from sims_sync.runs.mark import Departures
+from sims_sync.runs.reading import StageOutput
 from sims_sync.runs.state import Applied
 
 
@@ -31,6 +32,14 @@ def learn(run: Run, directory: Directory, results: list[Result], should: pd.Data
     known = run.state.learnt(directory.base_url, run.school.directory)
     if learnt.model_dump(exclude={"key"}) != known.model_dump(exclude={"key"}):
         run.state.save_learnt(learnt)
+
+
+def remember_pairs(run: Run, plan: StageOutput[PlanFacts]) -> None:
+    """Keep which pairs the approved plan has shown: the next nights do not ask about them again."""
+    if "pairs.parquet" in plan.files:
+        pairs = plan.table("pairs")
+        shown = zip(pairs["person_id"], pairs["account_id"], strict=True)
+        run.state.save_shown_pairs(run.state.shown_pairs() | set(shown))
 
 
 def remember_refused(run: Run, results: list[Result]) -> None:

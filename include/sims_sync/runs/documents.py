@@ -36,7 +36,7 @@ Outcome = Literal["success", "failed", "held", "superseded", "dry_run", "paused"
 NOTHING_WRITTEN: frozenset[Outcome] = frozenset({"held", "superseded", "dry_run", "paused"})
 """Outcomes of runs that mostly write nothing: their counts are the plan's, unless the report says otherwise."""
 
-Kind = Literal["create", "update", "enable", "disable", "unlink_role"]
+Kind = Literal["create", "update", "enable", "link", "disable", "unlink_role"]
 """What a plan does to an account."""
 
 

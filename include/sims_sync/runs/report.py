@@ -16,7 +16,7 @@ from sims_sync.model.person import order
 from sims_sync.runs.documents import Outcome, Report, ReportedError, ReportedWarning, Solved
 from sims_sync.runs.spreadsheet import as_csv
 
-_STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated"}
+_STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated", "link": "updated"}
 _LEAVER_KINDS = ("disable", "unlink_role")
 
 
@@ -72,7 +72,7 @@ def count(
         "rejected": extracted - accepted + plan.get("reject", 0) + refused,
         "warnings": int((~stops).sum()),
         "created": done.get("create", 0),
-        "updated": done.get("update", 0) + done.get("enable", 0),
+        "updated": sum(done.get(kind, 0) for kind, count in _STUDENT_KINDS.items() if count == "updated"),
         "unchanged": plan.get("unchanged", 0),
         "enabled": done.get("enable", 0),
         "disabled": sum(done.get(kind, 0) for kind in _LEAVER_KINDS),

@@ -80,6 +80,17 @@ class Applied(Document):
     documents: tuple[str, ...]
 
 
+class ShownPair(Document):
+    """A student and an account that seems to be theirs, which an approved plan has shown.
+
+    :param account_id: of the account.
+    """
+
+    person_id: PersonId
+    account_id: str
+
+
+_PAIRS = TypeAdapter(list[ShownPair])
 _CLEARED = TypeAdapter(list[ClearedValues])
 _REFUSED = TypeAdapter(list[RefusedRecord])
 _APPLIED = TypeAdapter(Applied | None)
@@ -234,6 +245,14 @@ class SchoolState:
         """Keep what has been cleared, so that it is not cleared again."""
         entries = [ClearedValues(person_id=each, attributes=tuple(sorted(names))) for each, names in cleared.items()]
         self._save("cleared", _CLEARED, entries)
+
+    def shown_pairs(self) -> frozenset[tuple[str, str]]:
+        """The pairs that approved plans have shown: Person ID and account."""
+        return frozenset((each.person_id, each.account_id) for each in self._load("pairs", _PAIRS, []))
+
+    def save_shown_pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Keep the pairs that approved plans have shown."""
+        self._save("pairs", _PAIRS, [ShownPair(person_id=each, account_id=account) for each, account in sorted(pairs)])
 
     def failing_since(self) -> Mapping[str, date]:
         """Since which effective date a record fails, by ``<Person ID>:<code>``."""

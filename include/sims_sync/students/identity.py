@@ -39,6 +39,19 @@ def with_forename(students: pd.DataFrame, policy: ForenamePolicy) -> pd.DataFram
     return students.assign(forename=chosen.fillna(students["forename"]))
 
 
+def people_on_roll(students: pd.DataFrame) -> pd.DataFrame:
+    """Who is on roll, validated or not, as far as an account is recognised as theirs (SPEC section 6, "Linking").
+
+    :param students: the source's table of students.
+    :returns: ``person_id`` (str, null where the source sent none that is valid), ``school_identifier`` (str, the
+        admission number), and of ``forename``, ``chosen_name``, ``surname`` and ``date_of_birth`` those that the source
+        has (str).
+    """
+    names = {"admission_number": "school_identifier"}
+    wanted = ("person_id", "admission_number", "forename", "chosen_name", "surname", "date_of_birth")
+    return trimmed(students[[name for name in wanted if name in students]]).rename(columns=names)
+
+
 def left_as_it_is(students: pd.DataFrame, attribute: Attribute) -> Selection:
     """No value of an attribute that the source cannot know: what the accounts have stays."""
     nothing = chosen_rows(students.iloc[:0], "person_id", None, None)

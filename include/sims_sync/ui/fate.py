@@ -47,6 +47,11 @@ _DONE: dict[str, tuple[Label, Label, str]] = {
         Label("would be enabled again", "info"),
         "The student is back on roll, and the sync had disabled the account: {}.",
     ),
+    "link": (
+        Label("account linked", "good"),
+        Label("would be linked", "info"),
+        "The student is on roll, and the account stood under another Person ID or under none: {}.",
+    ),
     "disable": (
         Label("account disabled", "warn"),
         Label("would be disabled", "warn"),

@@ -34,6 +34,7 @@ KINDS: dict[str, Label] = {
     "create": Label("Create", "good"),
     "update": Label("Update", "info"),
     "enable": Label("Enable again", "good"),
+    "link": Label("Link", "info"),
     "disable": Label("Disable", "warn"),
     "unlink_role": Label("Remove the role", "warn"),
 }
