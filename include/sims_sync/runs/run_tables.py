@@ -12,6 +12,7 @@ _TEXTS = {
     "accounts": ("person_id",),
     "choices": ("person_id", "attribute", "sims_id", "why"),
     "findings": FINDING_COLUMNS,
+    "pairs": ("person_id", "school_identifier", "account_id", "account_person_id", "grade", "why"),
     "roll": ("person_id", "school_identifier"),
 }
 """The texts that each row of a table has."""

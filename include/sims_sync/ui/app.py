@@ -22,10 +22,12 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from sims_sync.airflow.configured import configured_store
 from sims_sync.config.school_entry import School
 from sims_sync.config.schools_file import ConfigError, config_path, load_schools
+from sims_sync.runs.reading import RunReader
 from sims_sync.ui.access import MAY_READ, User, editable, may_edit, readable
 from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run
 from sims_sync.ui.history import History, RunSummary
 from sims_sync.ui.pages import page
+from sims_sync.ui.pairs_to_link import pairs_csv, pairs_of
 from sims_sync.ui.run_page import run_page
 from sims_sync.ui.school_page import school_page
 from sims_sync.ui.schools_page import line, lines
@@ -125,9 +127,24 @@ def errors_csv(dag_id: str, run_id: str, user: User) -> Response:
         raise HTTPException(404, f"The list of errors of the run {run_id} cannot be read.")
     if content is None:
         raise HTTPException(404, "This run has no list of errors (any more).")
+    return _download("errors", found, files, content)
+
+
+@app.get("/dags/{dag_id}/runs/{run_id}/pairs.csv", dependencies=[MAY_READ])
+def pairs_as_csv(dag_id: str, run_id: str, user: User) -> Response:
+    """The students whose account stands under another Person ID, or under none, as the file for a spreadsheet."""
+    found, edits = _school(dag_id), may_edit(dag_id, user)
+    files = seen(_history().root, found.id, run_id, may_edit=edits)
+    pairs = pairs_of(files, may_edit=edits)
+    if not pairs:
+        raise HTTPException(404, "This run has no accounts to link, or its files are gone or cannot be read.")
+    return _download("accounts-to-link", found, files, pairs_csv(pairs))
+
+
+def _download(name: str, school: School, files: RunReader, content: bytes) -> Response:
     report = files.report()
     day = report.effective_date if report and report.effective_date else "no-date"
-    headers = {"Content-Disposition": f'attachment; filename="errors-{found.id}-{day}.csv"'}
+    headers = {"Content-Disposition": f'attachment; filename="{name}-{school.id}-{day}.csv"'}
     return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
 

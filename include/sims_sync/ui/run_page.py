@@ -25,6 +25,7 @@ from sims_sync.runs.standing import StageState
 from sims_sync.store.folder import Folder
 from sims_sync.ui.airflow_runs import AirflowRun
 from sims_sync.ui.charts import Flow, flow
+from sims_sync.ui.pairs_to_link import ShownPair, pair_tables, pairs_of
 from sims_sync.ui.seen import seen
 from sims_sync.ui.so_far import so_far
 from sims_sync.ui.tables import Table, table
@@ -62,6 +63,8 @@ class RunPage:
     :param would: nothing of the plan was written, so that the numbers are what it would have done.
     :param waits: why the plan waits for an answer now; empty where it does not.
     :param waits_at: the stage that asked.
+    :param pairs: students whose account stands under another Person ID or under none; ``ambiguous``: those of them whom
+        a person must decide about.
     :param picture: none where nothing was extracted.
     :param prose: what the directory said of refused writes in its own words, by Person ID; empty for who may only read.
     :param unreadable: the files of the run that are there and cannot be read.
@@ -84,6 +87,8 @@ class RunPage:
     limits: Sequence[MeasuredLimit]
     picture: Flow | None
     changes: Table[ShownChange] | None
+    pairs: Table[ShownPair]
+    ambiguous: Table[ShownPair]
     errors: Table[ReportedError]
     prose: Mapping[str, Sequence[str]]
     warnings: Table[ReportedWarning]
@@ -112,6 +117,7 @@ def run_page(
     report, waits = files.report(), files.waits_for_approval()
     extracted, validated = files.output(ExtractFacts), files.output(ValidateFacts)
     known = report or so_far(files)
+    pairs, ambiguous = pair_tables(pairs_of(files, may_edit=may_edit), parameters)
     return RunPage(
         school=school,
         run_id=run.run_id,
@@ -132,6 +138,8 @@ def run_page(
         if known.counts.get("extracted")
         else None,
         changes=_changes(files, parameters, may_edit=may_edit),
+        pairs=pairs,
+        ambiguous=ambiguous,
         errors=_findings("errors", known.errors, parameters, "failing_since"),
         prose=_prose(files),
         warnings=_findings("warnings", known.warnings, parameters),
