@@ -60,6 +60,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         run.state.save_disabled_accounts(["1"])
         run.state.save_learnt(run.state.learnt(directory.url, run.school.directory))
         run.state.save_empty_roll(EmptyRoll(run_id="r", effective_date=date(2026, 9, 15)))
+        run.state.save_shown_pairs([("1", "a1")])
     return set(_paths(folder / "store" / "green-abbey")) | set(_paths(EARLIER))
 
 

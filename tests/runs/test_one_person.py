@@ -52,6 +52,11 @@ ADA = Person(
         ({"reason": "101 of persons 100, 101 and 1010."}, {"reason": "101 of persons 100, (erased) and 1010."}),
         ({"message": "left 101 active: a-17, b-17."}, {"message": "left 101 active: (erased), b-17."}),
         ({"reason": "101 of 5 accounts would be disabled."}, None),
+        (
+            {"errors": [{"person_id": 102, "message": "The same user name (persons 101, 103)"}]},
+            {"errors": [{"person_id": 102, "message": "The same user name (persons (erased), 103)"}]},
+        ),
+        ([{"person_id": 102, "account_id": "b"}, {"person_id": 101}], [{"person_id": 102, "account_id": "b"}]),
         ({}, None),
     ],
 )  # fmt: skip
@@ -66,6 +71,22 @@ def test_what_is_theirs_in_a_document(before: Any, after: Any) -> None:
         assert part.rest == content
 
 
+def test_what_another_persons_row_says_of_them_is_taken_out_of_its_sentence() -> None:
+    buffer = io.BytesIO()
+    table = pd.DataFrame({"person_id": ["102", "103"], "detail": ["persons 101, 104", None]})
+    table.to_parquet(buffer, index=False)
+    part = parted("findings.parquet", buffer.getvalue(), ADA)
+    assert part
+    assert part.theirs == ["persons 101, 104"]
+    after = pd.read_parquet(io.BytesIO(part.rest or b""))
+    assert after["detail"].tolist()[0] == "persons (erased), 104"
+    assert after["person_id"].tolist() == ["102", "103"]
+    part = parted("errors.csv", b"person_id,reason\r\n102,The same user name (person 101)\r\n", ADA)
+    assert part
+    assert part.rest
+    assert part.rest.decode("utf-8-sig").splitlines()[1] == "102,The same user name (person (erased))"
+
+
 @pytest.mark.parametrize(
     ("rows", "theirs"),
     [
@@ -76,6 +97,7 @@ def test_what_is_theirs_in_a_document(before: Any, after: Any) -> None:
         ({"address_id": ["9", "99"]}, [True, False]),
         ({"person_id": ["101", "102"], "keep": [["gender"], []]}, [True, False]),
         ({"code": ["101", "9"]}, [False, False]),
+        ({"person_id": ["102", "103"], "account_person_id": ["101", None]}, [True, False]),
     ],
 )
 def test_what_is_theirs_in_a_table(rows: Mapping[str, Any], theirs: Collection[bool]) -> None:

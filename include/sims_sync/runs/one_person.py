@@ -23,6 +23,8 @@ ERASED = "(erased)"
 """What stands in a sentence in place of a Person ID or an account's id that was erased."""
 
 _NUMBERS = ("school_identifier", "admission_number", "AdmissionNumber")
+_SENTENCES = ("detail", "message", "reason")
+"""What of another person's entry can name this one: who would get the same user name, say."""
 _LISTED = re.compile(r"\bpersons?(?: IDs?)?:? [^.;:]*", re.IGNORECASE)
 """Where a sentence of the product names people: ``person 101``, ``persons 101, 102 and 103``."""
 
@@ -51,6 +53,8 @@ class Person:
     def owns(self, entry: Mapping[str, Any]) -> bool:
         """Whether a row or an entry is this person's. One without a Person ID is, when its admission number is theirs,
         or when it names an account of theirs."""
+        if _held(entry, "account_person_id") == self.key:
+            return True
         who = _held(entry, "person_id") or _held(entry, "personId")
         if who is not None:
             return who == self.key
@@ -103,14 +107,22 @@ def _of_table(content: bytes, person: Person) -> Parted:
     table = pd.read_parquet(io.BytesIO(content))
     candidates = table
     if "person_id" in table:  # so that of thousands of rows few are looked at one by one
-        candidates = table[table["person_id"].isna() | (table["person_id"].astype("str") == person.key)]
+        keys = [table[name].astype("str") == person.key for name in ("person_id", "account_person_id") if name in table]
+        candidates = table[table["person_id"].isna() | pd.concat(keys, axis=1).any(axis=1)]
     rows = [_row(row) for row in candidates.to_dict("records")]
     own = [person.owns(row) for row in rows]
-    if not any(own):
+    rest = table.drop(index=_chosen(candidates.index, own))
+    theirs: list[Entry] = [*_chosen(rows, own)]
+    for name in (each for each in _SENTENCES if each in rest):
+        told = rest[name].map(person.without, na_action="ignore")
+        named = told.notna() & (told != rest[name])
+        theirs += rest.loc[named, name].tolist()
+        rest = rest.assign(**{name: rest[name].mask(named, told)})
+    if not theirs:
         return Parted([], content)
     buffer = io.BytesIO()
-    table.drop(index=_chosen(candidates.index, own)).to_parquet(buffer, index=False)
-    return Parted(_chosen(rows, own), buffer.getvalue())
+    rest.to_parquet(buffer, index=False)
+    return Parted(theirs, buffer.getvalue())
 
 
 def _of_document(content: bytes, person: Person) -> Parted:
@@ -123,11 +135,18 @@ def _of_list(content: bytes, person: Person) -> Parted:
     head, *lines = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     rows = [dict(zip(head, (cell.removeprefix("'") for cell in line), strict=False)) for line in lines]
     own = [person.owns(row) for row in rows]
-    if not any(own):
+    theirs: list[Entry] = [*_chosen(rows, own)]
+    others = _chosen(lines, [not each for each in own])
+    for line in others:
+        for at, cell in enumerate(line):
+            if head[at : at + 1] and head[at] in _SENTENCES and person.without(cell) != cell:
+                theirs.append(cell)
+                line[at] = person.without(cell)
+    if not theirs:
         return Parted([], content)
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([head, *_chosen(lines, [not each for each in own])])
-    return Parted(_chosen(rows, own), text.getvalue().encode("utf-8-sig"))
+    csv.writer(text).writerows([head, *others])
+    return Parted(theirs, text.getvalue().encode("utf-8-sig"))
 
 
 _PARTS: Mapping[str, Callable[[bytes, Person], Parted]] = {
@@ -144,7 +163,8 @@ def _without(node: Any, person: Person, theirs: list[Entry]) -> Any:
     """
     match node:
         case dict() if "person_id" in node:  # another person's: an own one is taken out of its list
-            return node
+            told = {key: _without(node[key], person, theirs) for key in _SENTENCES if isinstance(node.get(key), str)}
+            return {**node, **told}
         case dict():
             theirs.extend({key: value} for key, value in node.items() if person.is_record(key))
             kept = {key: value for key, value in node.items() if not person.is_record(key)}
