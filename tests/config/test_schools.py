@@ -259,3 +259,18 @@ def test_a_file_that_is_no_configuration_is_a_clear_error(tmp_path: Path, conten
 def test_a_missing_file_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_schools(tmp_path / "none.yaml")
+
+
+def test_pairs_that_are_not_the_same_are_a_person_id_and_an_account(tmp_path: Path) -> None:
+    pairs = '    not_the_same: [{person_id: 2447, account: a1}, {person_id: 0b7c-GUID, account: "17"}]\n'
+    school = load_schools(write(tmp_path, GOOD + pairs))[0]["green-abbey"]
+    assert [(pair.person_id, pair.account) for pair in school.not_the_same] == [(2447, "a1"), ("0b7c-GUID", "17")]
+
+
+@pytest.mark.parametrize(
+    "pairs", ["[2447]", "[{person_id: 2447}]", "[{person_id: -1, account: a1}]", "{person_id: 2447, account: a1}"]
+)
+def test_what_is_no_such_pair_is_an_error_that_names_the_key(tmp_path: Path, pairs: str) -> None:
+    schools, (error,) = load_schools(write(tmp_path, f"{GOOD}    not_the_same: {pairs}\n"))
+    assert not schools
+    assert "not_the_same" in str(error)

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import zoneinfo
 from pathlib import Path
+from typing import Any
 
 import pendulum
 import pytest
 import yaml
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization, LazyDeserializedDAG
 
 from sims_sync.airflow import settings
@@ -78,10 +80,20 @@ def test_every_task_has_retries_and_a_time_out(dag: DAG, task_id: str) -> None:
 
 
 def test_the_trigger_form_describes_every_parameter(dag: DAG) -> None:
-    names = {"dry_run", "effective_date", "only_person_ids", "allow_older", "allow_empty_roll"}
+    names = {
+        *("dry_run", "effective_date", "only_person_ids", "allow_older"),
+        *("allow_empty_roll", "link_accounts", "link_except"),
+    }
     assert set(dag.params) == names == set(trigger_form())
     for name in dag.params:
         assert trigger_form()[name].description
+
+
+@pytest.mark.parametrize(("name", "value"), [("link_accounts", "all"), ("link_accounts", ""), ("link_except", ["x"])])
+def test_the_trigger_form_refuses_what_no_run_knows(name: str, value: Any) -> None:
+    with pytest.raises(ParamValidationError):
+        trigger_form()[name].resolve(value)
+    assert trigger_form()[name].resolve() is None
 
 
 def test_runs_of_one_school_do_not_overlap(dag: DAG) -> None:

@@ -228,6 +228,15 @@ def test_a_key_that_is_read_only_is_refused_and_one_that_is_not_listed_is_there(
         discover(endpoint(server.url))
 
 
+def test_a_key_that_is_immutable_is_written_into_new_accounts_and_links_none_that_is_there(
+    server: ScriptedDirectory,
+) -> None:
+    documents = as_told()
+    attributes_of(documents, CORE).append({"name": "externalId", "mutability": "immutable"})
+    server.respond = answering(documents)
+    assert discover(endpoint(server.url)).limit(AccountMapping()).key_is_fixed
+
+
 def test_attributes_that_are_given_to_those_alone_who_ask_are_asked_for(
     server: ScriptedDirectory, tmp_path: Path
 ) -> None:

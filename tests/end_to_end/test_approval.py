@@ -143,7 +143,7 @@ def test_the_data_team_is_mailed_the_numbers_and_the_link_and_no_personal_data(
         assert HELD in words
         assert "lapses at" in words
         assert link in part
-        for value in (*PERSON.values(), "person-", "000113", "2012-05-17"):
+        for value in (*PERSON.values(), "person-", "000113", "2012-"):
             assert value not in part
 
 

@@ -128,7 +128,7 @@ def test_no_mail_holds_a_value_of_a_person(
     assert len(mailbox.mails) == 3
     for _, mail in mailbox.mails:
         for part in (*parts(mail), str(mail["Subject"])):
-            assert not [value for value in (*PERSON.values(), "person-120", "000120", "2012-05-17") if value in part]
+            assert not [value for value in (*PERSON.values(), "person-120", "000120", "2012-") if value in part]
 
 
 def test_a_mail_that_cannot_be_sent_changes_nothing_and_is_sent_the_next_night(

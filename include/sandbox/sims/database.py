@@ -20,7 +20,6 @@ _DEFAULT_STUDENT: Mapping[str, Value] = {
     "forename": "Robin",
     "surname": "Example",
     "gender": "Female",
-    "date_of_birth": date(2012, 5, 17),
     "enrolment_status": "C",
     "year_taught_in": "9",
 }
@@ -89,10 +88,13 @@ class Database:
         :param telephone: the home telephone.
         :param mobile: the mobile one, both neither Main nor Primary.
         :param address: columns of the home address (``street``, ``town``, ...), as in :meth:`put_address`.
-        :param values: columns of ``students``; the admission number is the Person ID with six digits unless given.
+        :param values: columns of ``students``; unless they are given, the admission number is the Person ID with six
+            digits, and the day of birth one of 2012 that few others have.
         """
-        number = {"admission_number": f"{int(str(person_id)):06d}"} if str(person_id).strip().isdecimal() else {}
-        student = {**_DEFAULT_STUDENT, **number, **values}
+        number = int(str(person_id)) if str(person_id).strip().isdecimal() else None
+        own = {} if number is None else {"admission_number": f"{number:06d}"}
+        born = date(2012, 5, 17) + timedelta(days=(number or 0) % 200)
+        student = {**_DEFAULT_STUDENT, "date_of_birth": born, **own, **values}
         row: dict[str, Value] = {"person_id": person_id, **student, "valid_from": valid_from, "valid_to": valid_to}
         self.load({"students": [row]})
         if email is not None:

@@ -14,7 +14,7 @@ from sims_sync.directory.editing import USER_SCHEMA
 from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.json_answers import number
 from sims_sync.directory.learnt import Form
-from sims_sync.directory.mapping import ACTIVE, DISABLED_BY_SYNC, STANDARD, AccountMapping
+from sims_sync.directory.mapping import ACTIVE, DISABLED_BY_SYNC, KEY, STANDARD, AccountMapping
 from sims_sync.directory.places import ENTRIES, Names, Place, Single
 from sims_sync.directory.scim_answers import listed
 from sims_sync.directory.session import Endpoint, send
@@ -54,7 +54,8 @@ class Capabilities(BaseModel):
     :param whole_lists: whether lists are written whole: what adding to one does, nobody knows of a directory that says
         nothing of itself.
     :param read_only: the names of attributes that nobody can write.
-    :param once: the names of attributes that are ``immutable``: written when an account is created, and never again.
+    :param once: the names of attributes, and of the key, that are ``immutable``: written when an account is created,
+        and never again.
     :param on_request: whether it gives some attributes only to those who ask for them (``returned: request``).
     :param max_results: the most accounts of a page, where it says so.
     """
@@ -147,7 +148,7 @@ def _discovered(endpoint: Endpoint, mapping: AccountMapping) -> Capabilities:
         genders=table.words(written.get("gender")),
         sync_reports=_endpoint(types.get(SYNC_REPORT)),
         lacking=tuple(name for name, place in {**written, **marks}.items() if not table.keeps(place)),
-        once=tuple(name for name, place in written.items() if table.is_immutable(place)),
+        once=tuple(name for name, place in {**written, KEY: mapping.key}.items() if table.is_immutable(place)),
         on_request=any(map(table.is_on_request, written.values())),
         read_only=table.read_only(),
         max_results=number(config.get("filter", {}).get("maxResults")) if _is_object(config.get("filter")) else None,

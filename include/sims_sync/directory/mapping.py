@@ -31,7 +31,7 @@ class AccountMapping:
     :param key_form: the form of a person's key.
     :param settings: the directory's own, of ``schools.yaml``.
     :param lacking: names of attributes, and of the mark, that the directory has no place for.
-    :param once: names of attributes that can be written when an account is created, and never again.
+    :param once: names of attributes, and of the key, that can be written when an account is created, and never again.
     :param read_only: names of attributes of the account that nobody can write.
     :param off: columns of attributes that the school does not send.
     """
