@@ -28,6 +28,7 @@ def entries(*types: str) -> st.SearchStrategy[list[dict[str, str]]]:
 ACCOUNTS = st.fixed_dictionaries(
     {"active": st.booleans()},
     optional={
+        "externalId": VALUE,
         "name": st.fixed_dictionaries({"givenName": VALUE}, optional={"familyName": VALUE, "middleName": VALUE}),
         "emails": entries("home", "work", "other"),
         "phoneNumbers": entries("home", "mobile", "fax"),
@@ -49,6 +50,7 @@ ACCOUNTS = st.fixed_dictionaries(
 VALUES = st.fixed_dictionaries(
     {},
     optional={
+        "externalId": VALUE,
         "name.givenName": VALUE,
         "name.familyName": st.none() | VALUE,
         'emails[type eq "home"]': st.none() | VALUE,

@@ -15,10 +15,12 @@ from nights_without_airflow import Night, run_night
 from sandbox.directory import server
 from sandbox.directory.server import Running
 from schools_without_airflow import GREEN_ABBEY, SchoolWithoutAirflow
+from sims_sync.config.directory_settings import DirectorySettings
 from sims_sync.config.school_entry import NotTheSame
 from sims_sync.model.attributes import EXTENSION
 from sims_sync.model.errors import NotApproved
 from sims_sync.store.opening import open_store
+from stock import stock_server
 
 MONDAY = date(2026, 9, 14)
 NAMES = ("Ada", "Bea", "Cy", "Dan", "Eve", "Flo", "Gus")
@@ -162,6 +164,34 @@ def test_a_linked_account_that_this_sync_disabled_is_enabled(school: SchoolWitho
     night(school, back, link_accounts="certain", approved_by="Anna")
     (user,) = [user for user in directory.users() if user["externalId"] == "9000001"]
     assert (user["active"], "disabledBySync" in user[EXTENSION]) == (True, False)
+
+
+@pytest.mark.parametrize("offers", [{"patch": False, "bulk": False, "etag": False}, {"bulk": False}])
+def test_accounts_are_linked_by_whatever_the_directory_offers(tmp_path: Path, offers: Mapping[str, bool]) -> None:
+    with server.running(tmp_path / "directory.sqlite", token="token", **offers) as directory:
+        link_two(SchoolWithoutAirflow(open_store(tmp_path / "store"), CsvFolder(tmp_path), directory.url))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"key": "nickName", "key_prefix": "sims:"}, {"students": "userType:Student", "key": "nickName"}]
+)
+def test_accounts_are_linked_wherever_the_key_and_the_marker_stand(tmp_path: Path, settings: Mapping[str, str]) -> None:
+    with stock_server(tmp_path, extension=True, token="token") as directory:
+        school = SchoolWithoutAirflow(open_store(tmp_path / "store"), CsvFolder(tmp_path), directory.url)
+        school.school = GREEN_ABBEY.model_copy(update={"directory": DirectorySettings(**settings)})
+        link_two(school)
+        prefix = settings.get("key_prefix", "")
+        assert {user["nickName"] for user in school.users()} == {f"{prefix}9000001", f"{prefix}9000002"}
+
+
+def link_two(school: SchoolWithoutAirflow) -> None:
+    """Two pupils get new Person IDs, and are linked; the night after has nothing to write."""
+    night(school, [pupil(1), pupil(2)])
+    after = renumbered([pupil(1), pupil(2)])
+    assert counts(night(school, after)) == {"extracted": 2, "rejected": 2}
+    told = night(school, after, link_accounts="certain", approved_by="Anna")
+    assert counts(told) == {"extracted": 2, "updated": 2}
+    assert counts(night(school, after)) == {"extracted": 2, "unchanged": 2}
 
 
 def test_an_account_that_changed_in_between_is_linked_all_the_same(
