@@ -10,7 +10,7 @@ import pytest
 
 from sims_sync.model.kinds import ADDRESS, PROVISIONS, TEXT, days, say_no_day
 from sims_sync.model.person import NUMBER
-from sims_sync.model.text import INVISIBLE, trimmed, trimmed_column
+from sims_sync.model.text import invisible, trimmed, trimmed_column
 
 APART, TOGETHER = "Zoe\u0308", "Zo\u00eb"
 
@@ -18,13 +18,13 @@ APART, TOGETHER = "Zoe\u0308", "Zo\u00eb"
 def test_invisible_is_what_unicode_calls_a_format_a_space_or_a_control_character() -> None:
     characters = map(chr, range(sys.maxunicode + 1))
     expected = {each for each in characters if unicodedata.category(each) in ("Cc", "Cf", "Zs") or each.isspace()}
-    assert set(INVISIBLE) == expected
+    assert set(invisible()) == expected
 
 
 def test_texts_are_trimmed_alike_one_by_one_and_in_columns() -> None:
-    texts = [f"{each}a{each}b{each}{each}" for each in INVISIBLE] + ["", " \u200b ", "plain"]
+    texts = [f"{each}a{each}b{each}{each}" for each in invisible()] + ["", " \u200b ", "plain"]
     assert trimmed_column(pd.Series(texts, dtype="str")).tolist() == [trimmed(each) for each in texts]
-    assert [trimmed(each) for each in texts[:-3]] == [f"a{each}b" for each in INVISIBLE]
+    assert [trimmed(each) for each in texts[:-3]] == [f"a{each}b" for each in invisible()]
     assert trimmed(" \u200b ") == ""
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from sims_sync.model.text import composed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DAY = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)"
 _FIRST_DAY = "1900-01-01"
@@ -163,6 +164,8 @@ PROVISIONS = _Provisions()
 
 def is_blank(cell: Any) -> bool:
     """Whether a cell is null."""
+    import pandas as pd
+
     return cell is None or cell is pd.NA or cell != cell
 
 
@@ -171,6 +174,8 @@ def days(text: pd.Series[str]) -> pd.Series[str]:
 
     A text that is not null and whose day is null was no date; none is before 1900.
     """
+    import pandas as pd
+
     day = _look_like_days(text)
     in_calendar = pd.to_datetime(day, format="%Y-%m-%d", errors="coerce").notna() & (day >= _FIRST_DAY)
     return day.where(in_calendar)

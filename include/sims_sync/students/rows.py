@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from sims_sync.model.kinds import days, flags, say_no_day
-from sims_sync.model.text import INVISIBLE, trimmed_column
+from sims_sync.model.text import invisible, trimmed_column
 
 # Spelt out, because the two regex engines under pandas do not agree on what \s is.
-_EMAIL_ADDRESS = f"(?:[^@{INVISIBLE}]+@[^@.{INVISIBLE}]+(?:[.][^@.{INVISIBLE}]+)+)"
+_UNSEEN = invisible()
+_EMAIL_ADDRESS = f"(?:[^@{_UNSEEN}]+@[^@.{_UNSEEN}]+(?:[.][^@.{_UNSEEN}]+)+)"
 
 
 def rows_of_people(table: pd.DataFrame, people: pd.Series[str] | None = None) -> pd.DataFrame:
