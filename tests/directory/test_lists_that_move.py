@@ -97,15 +97,18 @@ def test_a_list_that_is_read_to_its_empty_end_is_whole_even_if_its_total_is_smal
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 100])
 @pytest.mark.parametrize("total", [lambda page: 7, len, lambda page: None], ids=["of all", "of the page", "none"])
-def test_pages_by_cursor_are_followed_to_their_end(page_size: int, total: Callable[[list[str]], int | None]) -> None:
+@pytest.mark.parametrize("end", [{"nextCursor": None}, {}], ids=["null", "absent"])
+def test_pages_by_cursor_are_followed_to_their_end(
+    page_size: int, total: Callable[[list[str]], int | None], end: dict[str, Any]
+) -> None:
     ids = list("abcdefg")
 
     def search(query: dict[str, Any]) -> dict[str, Any]:
         start = int(query.get("cursor", "0"))
         page, after = ids[start : start + page_size], start + page_size
-        more = {"nextCursor": str(after) if after < len(ids) else None}
+        more = {"nextCursor": str(after)} if after < len(ids) else end
         accounts = [{"id": each, "externalId": "1"} for each in page]
-        return {"totalResults": total(page), "Resources": accounts, **more}
+        return {"totalResults": total(page) if start or more else len(page), "Resources": accounts, **more}
 
     assert [each["id"] for each in list_accounts(search, STANDARD, sorted_by_id=True)] == ids
 
