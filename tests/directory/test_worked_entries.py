@@ -21,7 +21,9 @@ from published_directories import (
     has_dotted_names,
     has_only,
     keeps_old_parts_of_an_address,
+    list_omits,
     lists,
+    lists_nobody,
     made_of,
     needs,
     offers_bulk,
@@ -31,7 +33,7 @@ from published_directories import (
     takes_paths_with_a_filter_of,
 )
 
-from csv_nights import counts, night, writes
+from csv_nights import counts, next_day, night, put_on_roll, writes
 from proxy import Meddle, Proxy
 from schools_without_airflow import SchoolWithoutAirflow
 from sims_sync.directory.editing import USER_SCHEMA
@@ -128,6 +130,45 @@ def test_nights_on_a_fake_of_the_directory(name: str, school: SchoolWithoutAirfl
     assert active(school, proxy) == set(PEOPLE)
     unchanged(school, proxy, *PEOPLE, **changes)
     assert caretaker(proxy) == staff
+
+
+@dataclass(frozen=True)
+class NoTarget:
+    """A directory that cannot be a target.
+
+    :param told: what the first night says.
+    :param created: how many accounts there are after two nights.
+    """
+
+    meddle: Meddle
+    told: str
+    created: int
+
+
+NO_TARGETS = {
+    "a list without a filter is empty": NoTarget(lists(lambda accounts: ()), "no fault", 5),
+    "the list leaves the key out": NoTarget(
+        list_omits("externalId"), "the list of accounts shows it without `externalId`", 1
+    ),
+    "the list leaves the marker out": NoTarget(list_omits("roles"), "the list of accounts shows it without `roles`", 1),
+    "it keeps no roles": NoTarget(drops("roles"), "came back without `roles`", 1),
+    "it keeps no key": NoTarget(drops("externalId"), "came back without `externalId`", 1),
+    "it lists nobody": NoTarget(lists_nobody, "answered 404", 0),
+}
+
+
+@pytest.mark.parametrize("case", NO_TARGETS.values(), ids=NO_TARGETS)
+def test_a_directory_that_cannot_be_a_target_gets_one_account_at_the_most_or_asks(
+    case: NoTarget, school: SchoolWithoutAirflow, proxy: Proxy
+) -> None:
+    proxy.meddle = case.meddle
+    put_on_roll(school, *PEOPLE)
+    first = school.night(next_day(school))
+    assert case.told in str(first.fault or "no fault")
+    second = school.night(next_day(school))
+    assert second.fault, "it is held, or it fails"
+    assert len(accounts(proxy)) == case.created
+    assert all(each["active"] for each in accounts(proxy))
 
 
 def unchanged(school: SchoolWithoutAirflow, proxy: Proxy, *on_roll: str, **values: Any) -> None:

@@ -49,11 +49,13 @@ class ReadableDirectory(Protocol):
     def read(self, account_id: str) -> Account | None: ...
     def find(self, account_id: str | None, person_id: str, user_name: str) -> Account | None: ...
     def list_accounts(self) -> list[Account]: ...
+    def list_everybody(self) -> list[Account]: ...
     def write(self, writes: Iterable[Write]) -> Iterator[Written]: ...
 
 
 def check_first_create(directory: ReadableDirectory, change: Change, account_id: str | None) -> None:
-    """Whether the first account of a run came back with marker and key: without them nobody would find it again.
+    """Whether the first account of a run came back with marker and key, and is listed with them if it is listed yet:
+    without them nobody would find it again.
 
     :raises PermanentFault: it did not; the directory's ``learnt`` then says so, and no other account is created there.
     """
@@ -63,16 +65,28 @@ def check_first_create(directory: ReadableDirectory, change: Change, account_id:
         account = directory.find(account_id, str(change.person_id), str(change.values.get("userName", "")))
         if account is None:
             continue
-        mapping = directory.mapping
-        missing = [
-            *([] if mapping.marker.get(account) else [mapping.marker_name]),
-            *([] if mapping.person_id(account) == change.person_id else [mapping.settings.key]),
-        ]
-        if not missing:
+        if missing := _missing(directory.mapping, change, account):
+            lost = f"it came back without {missing}"
+        elif missing := _missing(directory.mapping, change, _as_listed(directory, account)):
+            lost = f"the list of accounts shows it without {missing}"
+        else:
             return
-        lost = f"it came back without `{'` and `'.join(missing)}`"
     directory.learnt = directory.learnt.model_copy(update={"creates_badly": lost})
     raise creates_badly(lost)
+
+
+def _as_listed(directory: ReadableDirectory, account: Account) -> Account:
+    """An account as the list shows it; as it is, where it is not listed yet."""
+    return next((each for each in directory.list_everybody() if str(each["id"]) == str(account.get("id"))), account)
+
+
+def _missing(mapping: AccountMapping, change: Change, account: Account) -> str:
+    """What an account lacks of marker and key, in words; empty where it has both."""
+    missing = [
+        *([] if mapping.marker.get(account) else [mapping.marker_name]),
+        *([] if mapping.person_id(account) == change.person_id else [mapping.settings.key]),
+    ]
+    return " and ".join(f"`{name}`" for name in missing)
 
 
 def creates_badly(lost: str) -> PermanentFault:
