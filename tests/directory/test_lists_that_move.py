@@ -113,6 +113,26 @@ def test_pages_by_cursor_are_followed_to_their_end(
     assert [each["id"] for each in list_accounts(search, STANDARD, sorted_by_id=True)] == ids
 
 
+@pytest.mark.parametrize("empty", [0, 1, 2, 3])
+def test_a_page_without_accounts_is_no_end_while_there_is_a_cursor(empty: int) -> None:
+    pages = [["a", "b"], ["c"], ["d", "e"]]
+    pages.insert(empty, [])
+
+    def search(query: dict[str, Any]) -> dict[str, Any]:
+        place = int(query.get("cursor", "0"))
+        more = {"nextCursor": str(place + 1)} if place + 1 < len(pages) else {}
+        return {"totalResults": 0, "Resources": [{"id": each} for each in pages[place]], **more}
+
+    assert [each["id"] for each in list_accounts(search, STANDARD, sorted_by_id=True)] == list("abcde")
+
+
+def test_pages_by_cursor_that_come_again_are_an_end() -> None:
+    def search(query: dict[str, Any]) -> dict[str, Any]:
+        return {"totalResults": 2, "Resources": [{"id": "a"}, {"id": "b"}], "nextCursor": "again"}
+
+    assert [each["id"] for each in list_accounts(search, STANDARD, sorted_by_id=True)] == ["a", "b"]
+
+
 @pytest.mark.parametrize("refused", [{"sortBy"}, {"count"}, {"sortBy", "count"}])
 def test_what_is_refused_of_a_query_is_left_out_and_asked_again(refused: set[str]) -> None:
     directory = Listed(list("abcd"), 2)

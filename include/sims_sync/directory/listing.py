@@ -147,12 +147,12 @@ def _is_whole(accounts: Sized, totals: set[int]) -> bool:
 def _by_cursor(
     search: Search, query: dict[str, Any], answer: dict[str, Any], page: dict[str, dict[str, Any]], totals: set[int]
 ) -> dict[str, dict[str, Any]] | None:
-    """The accounts of a server that gives a cursor for the next page (RFC 9865). The last page may have no total."""
+    """The accounts of a server that gives a cursor for the next page (RFC 9865). A page may be empty, the last without a total."""
     accounts = dict(page)
     while isinstance(cursor := answer.get("nextCursor"), str) and cursor:
         answer = {"nextCursor": None, **search({**query, "cursor": cursor})}
         page = _accounts_of(answer, totals)
-        if not page.keys() - accounts.keys():
+        if page and not page.keys() - accounts.keys():
             break
         accounts.update(page)
         if len(accounts) > MAX_ACCOUNTS:
