@@ -17,6 +17,8 @@ USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 _READ_ONLY = ("meta", "groups")
+_NEVER_SENT_BACK = frozenset({"password"})
+"""A server that shows one, or a digest of it, would take it for a new one."""
 
 _RANDOM_BYTES = 24
 
@@ -55,11 +57,13 @@ def merged(account: Account, values: dict[str, Any], mapping: AccountMapping) ->
     return result
 
 
-def without_blanks(account: Account) -> Account:
-    """The account without entries that hold nothing: some servers give them, and refuse them when they come back."""
+def fit_to_put(account: Account) -> Account:
+    """The account as a PUT can send it back: without a password, and without entries that hold nothing, which some
+    servers give, and refuse when they come back."""
     return {
         name: [each for each in value if not _is_blank(each)] if isinstance(value, list) else value
         for name, value in account.items()
+        if name.casefold() not in _NEVER_SENT_BACK
     }
 
 

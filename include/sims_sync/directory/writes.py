@@ -11,10 +11,10 @@ from sims_sync.directory.bulk import Request
 from sims_sync.directory.editing import (
     PATCH_SCHEMA,
     as_before,
+    fit_to_put,
     merged,
     patch_operations,
     whole_operations,
-    without_blanks,
 )
 from sims_sync.directory.learnt import Form
 from sims_sync.directory.mapping import AccountMapping
@@ -103,7 +103,7 @@ def request_for(
     :param form: in which it is changed.
     """
     if form == "put":
-        whole = without_blanks(merged(account, change.values, mapping))
+        whole = fit_to_put(merged(account, change.values, mapping))
         return Request(change.key, "PUT", whole, change.account_id, version, form)
     operations = patch_operations(account, change.values, mapping, whole_lists=form == "attribute")
     body = {"schemas": [PATCH_SCHEMA], "Operations": operations}
@@ -119,7 +119,7 @@ def restoring(
     """
     after = as_before(now, before, mapping)
     if form == "put":
-        return Request(account_id, "PUT", without_blanks(after), account_id, form=form)
+        return Request(account_id, "PUT", fit_to_put(after), account_id, form=form)
     operations = whole_operations(now, after, mapping)
     return Request(account_id, "PATCH", {"schemas": [PATCH_SCHEMA], "Operations": operations}, account_id, form=form)
 

@@ -12,6 +12,7 @@ from sims_sync.changes.checking import LEFT_AS_IT_WAS
 from sims_sync.changes.on_roll import what_tells_apart
 from sims_sync.changes.plan import Plan
 from sims_sync.changes.result import Result
+from sims_sync.directory.learnt import Learnt
 from sims_sync.directory.refusals import answer_of
 from sims_sync.directory.scim_client import Directory
 from sims_sync.night import empty_rolls
@@ -24,12 +25,13 @@ from sims_sync.runs.state import Applied
 
 
 def learn(run: Run, directory: Directory, results: list[Result], should: pd.DataFrame) -> None:
-    """Keep what was learnt of the directory, with the records of which it made one account with another's."""
+    """Keep what was learnt of the directory, with the records of which it made one account with another's; of another
+    directory nothing is kept, nor shown."""
     shared = {each.person_id for each in results if each.code == "account_shared"}
     rows = should[should["person_id"].isin(shared)]
     told = {str(row["person_id"]): directory.learnt.digest(*what_tells_apart(row)) for _, row in rows.iterrows()}
     learnt = directory.learnt.model_copy(update={"shared": {**directory.learnt.shared, **told}})
-    known = run.state.learnt(directory.base_url, run.school.directory)
+    known = run.state.last_learnt() or Learnt(of=learnt.of)
     if learnt.model_dump(exclude={"key"}) != known.model_dump(exclude={"key"}):
         run.state.save_learnt(learnt)
 
