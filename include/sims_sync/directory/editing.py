@@ -96,19 +96,25 @@ def whole(name: str, before: Account, after: Account) -> list[Operation]:
 
 
 def as_before(now: Account, before: Account, mapping: AccountMapping) -> Account:
-    """The whole account with what the sync manages of it as it was."""
-    others = {name: value for name, value in merged(now, {}, mapping).items() if name not in mapping.managed(now)}
-    return {**others, **mapping.managed(before), "id": now["id"]}
+    """The whole account as it was, as far as it is known: what the list told of it, and nothing that a new account gets
+    beside its values.
+
+    :param now: the whole account; ``before``: what was listed of it.
+    """
+    ours = {*mapping.managed(now), *(place_at(path).root for path in mapping.settings.on_create)}
+    left = {name: value for name, value in now.items() if name not in ours}
+    unsent = _unsent(mapping)
+    return {name: value for name, value in {**left, **before, "id": now["id"]}.items() if name not in unsent}
 
 
 def whole_operations(before: Account, after: Account, mapping: AccountMapping) -> list[Operation]:
-    """The operations that make all that the sync manages of an account what it is in ``after``, each attribute whole.
+    """The operations that make an account what it is in ``after``, each attribute whole.
 
     Those of an extension are addressed one by one (RFC 7644 section 3.10).
     """
     operations = []
-    for name in (before.keys() | after.keys()) & mapping.managed({**before, **after}).keys() - {"id"}:
-        if name not in mapping.extensions:
+    for name in sorted((before.keys() | after.keys()) - _unsent(mapping) - {"id", "schemas"}):
+        if not name.startswith("urn:"):
             operations += whole(name, before, after)
             continue
         old, new = before.get(name) or {}, after.get(name) or {}
@@ -118,3 +124,8 @@ def whole_operations(before: Account, after: Account, mapping: AccountMapping) -
             for each in whole(part, old, new)
         ]
     return operations
+
+
+def _unsent(mapping: AccountMapping) -> frozenset[str]:
+    """The names of what is not written back into an account."""
+    return mapping.read_only.union(_READ_ONLY, _NEVER_SENT_BACK)

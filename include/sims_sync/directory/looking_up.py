@@ -50,7 +50,7 @@ class LookUp:
         return self._by_id.values()
 
     def forget(self) -> None:
-        """Read the list again when somebody is next looked for."""
+        """Read the list again when somebody is next looked for; what is not in it then is not known any more."""
         self._listed = False
 
     def add(self, account: dict[str, Any]) -> None:
@@ -61,6 +61,9 @@ class LookUp:
     def _list_everybody(self) -> None:
         if self._listed:
             return
-        for account in self._list():
+        accounts = self._list()
+        self._by_name.clear()
+        self._by_id.clear()
+        for account in accounts:
             self.add(account)
         self._listed = True

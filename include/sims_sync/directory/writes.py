@@ -113,7 +113,7 @@ def request_for(
 def restoring(
     account_id: str, now: dict[str, Any], before: dict[str, Any], mapping: AccountMapping, *, form: Form
 ) -> Request:
-    """What to send to make an account what it was, as far as the sync manages it.
+    """What to send to make an account what it was.
 
     :param now: the whole account; ``before``: what it was.
     """
