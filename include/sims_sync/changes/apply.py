@@ -144,7 +144,7 @@ def _rounds(
             elif replanned.code is not None:
                 yield replace(_result(change, written, result="rejected", code=replanned.code), detail=replanned.detail)
             elif replanned.change is None:
-                yield replace(_result(change, written, result="done"), was_so=True)
+                yield _result(change, written, result="done")
             else:
                 again[written.key] = _again(change, replanned.change)
         pending = again

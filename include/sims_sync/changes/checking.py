@@ -225,7 +225,7 @@ def check_written(
     lost = {each.result.person_id for each in done if not each.is_kept(directory.mapping)}
     fine = [each for each in done if each.account is not None and each.result.person_id not in lost]
     _settle(directory, fine, should, may_write)
-    _learn_what_the_list_hides(directory, [each for each in fine if each.result.was_so], should)
+    _learn_what_the_list_hides(directory, [each for each in fine if each.change.account_id is not None], should)
     return [
         replace(each, result="failed", detail=NOT_KEPT) if each.result == "done" and each.person_id in lost else each
         for each in results
@@ -273,7 +273,9 @@ def _settle(
     ]
     if not again:
         return
-    log.info("%d accounts were found otherwise than they were written, and are written once more", len(again))
+    told = sum(not all(each.attribute.special for each in row) for _, row in found.values() if row)
+    if told:
+        log.info("%d accounts were found otherwise than they were written, and are written once more", told)
 
     def stayed(some: Sequence[_Again]) -> list[Difference]:
         looked = _look(directory, [found[each.account_id][0] for each in some])
@@ -284,13 +286,13 @@ def _settle(
     _learn_kept(directory, written, stayed(again))
 
 
-def _learn_what_the_list_hides(directory: ReadableDirectory, were_so: Sequence[_Written], should: pd.DataFrame) -> None:
+def _learn_what_the_list_hides(directory: ReadableDirectory, changed: Sequence[_Written], should: pd.DataFrame) -> None:
     """Some servers leave values out of the list that the account itself has: compared with the list, it would be
     written every night."""
-    if not were_so:
+    if not changed:
         return
     listed = {directory.mapping.person_id(each): each for each in directory.list_accounts()}
-    seen = [replace(each, account=listed[each.change.person_id]) for each in were_so if each.change.person_id in listed]
+    seen = [replace(each, account=listed[each.change.person_id]) for each in changed if each.change.person_id in listed]
     hidden = [difference for _, row in _found_otherwise(directory, seen, should) for difference in row]
     directory.learnt = with_kept(directory.learnt, hidden)
 

@@ -18,7 +18,6 @@ class Result:
     :param detail: why, in words of ours.
     :param prose: the directory's own words, which can name people: for those who may edit.
     :param retry_after: seconds that the server asked to wait before the next try, if it did. Not part of the file.
-    :param was_so: whether nothing was sent, for the account was as it should be. Not part of the file.
     """
 
     kind: Kind
@@ -30,10 +29,9 @@ class Result:
     detail: str | None = None
     prose: str | None = field(default=None, repr=False)
     retry_after: float | None = None
-    was_so: bool = False
 
     def as_document(self) -> dict[str, Any]:
         """The result as its file holds it."""
-        left_out = {"retry_after", "was_so", *(() if self.prose else ("prose",))}
+        left_out = {"retry_after", *(() if self.prose else ("prose",))}
         fields = {name: value for name, value in asdict(self).items() if name not in left_out}
         return {**fields, "person_id": in_document(self.person_id)}
