@@ -18,6 +18,7 @@ from sims_sync.changes.result import Result
 from sims_sync.directory.discovery import Capabilities
 from sims_sync.directory.learnt import Form, Learnt
 from sims_sync.directory.mapping import AccountMapping, is_active
+from sims_sync.directory.places import Account
 from sims_sync.directory.present import account_table
 from sims_sync.directory.writes import AccountChange, Write, Written
 from sims_sync.model.errors import PermanentFault
@@ -32,8 +33,6 @@ _FEW = 20
 
 LEFT_AS_IT_WAS = "the directory answered success, and left the account active, or its role"
 NOT_KEPT = "the directory answered success, and did not keep it"
-
-Account = dict[str, Any]
 
 
 class ReadableDirectory(Protocol):
@@ -101,9 +100,8 @@ def creates_badly(lost: str) -> PermanentFault:
 def read_back(
     directory: ReadableDirectory, changes: Sequence[Change], results: Sequence[Result], may_write: Callable[[], None]
 ) -> list[Result]:
-    """The results as they stand after a look at each account that was disabled, or lost the role: one that the
-    directory left as it was, though it answered success, is written once more, and has failed if it stays so (SPEC
-    section 6).
+    """The results as they stand after a look at each account that was disabled, or lost the role: one that was left as
+    it was, though the answer was success, is written once more, and has failed if it stays so (SPEC section 6).
 
     :param may_write: called before each write; raises when no more must be written.
     :raises SyncError: the directory cannot be read.

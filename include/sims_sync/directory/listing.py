@@ -147,7 +147,8 @@ def _is_whole(accounts: Sized, totals: set[int]) -> bool:
 def _by_cursor(
     search: Search, query: dict[str, Any], answer: dict[str, Any], page: dict[str, dict[str, Any]], totals: set[int]
 ) -> dict[str, dict[str, Any]] | None:
-    """The accounts of a server that gives a cursor for the next page (RFC 9865). A page may be empty, the last without a total."""
+    """The accounts of a server that gives a cursor for the next page (RFC 9865); a page may be empty, and the last one
+    without a total."""
     accounts = dict(page)
     while isinstance(cursor := answer.get("nextCursor"), str) and cursor:
         answer = {"nextCursor": None, **search({**query, "cursor": cursor})}
