@@ -116,6 +116,7 @@ def guarded(night: Night) -> tuple[bool, bool]:
         pd.DataFrame(columns=["person_id", "email"], dtype="str"),
         disable_unlinked=True,
         ignored_roles=["user"],
+        marker_name="roles",
         expected=expected_leavers(night.school.windows_on(night.day), year_groups),
     )
     losses = [Change("update", keys[n], None, f"id-s{n}", None, "", {MOBILE: None}) for n in range(night.losing)]

@@ -103,7 +103,7 @@ def test_the_test_of_a_directory_says_what_it_offers_and_reads_one_account(
     works, message = press_test(host=directory.url, **DIRECTORY)
     assert works
     assert message.splitlines() == [
-        "A SCIM directory whose users have roles.",
+        "A SCIM directory: `roles:student` tells its students from others, and externalId holds the Person ID.",
         "It has: PATCH, bulk, filters, ETags, the student extension, sync reports.",
         "It lacks, and the sync does without: nothing.",
         "An account would be changed by PATCH, many in one request, if its version is the same.",

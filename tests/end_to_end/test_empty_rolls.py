@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from schools_without_airflow import GREEN_ABBEY, SchoolWithoutAirflow
-from sims_sync.night.approval import question
+from sims_sync.night.approval import GATES
 from sims_sync.runs.documents import PlanFacts
 from sims_sync.sources.sims.client import SimsClient
 from sims_sync.sources.sims.sims_source import Sims
@@ -178,7 +178,8 @@ def test_of_sen_and_meals_the_question_says_a_protected_value_and_no_number(
     sims.delete("free_meals")
     school.night(TODAY)
     run = school.run_of_the_last_night()
-    asked = question(run, run.files.open(PlanFacts), datetime.now(ZoneInfo("UTC")))
+    gate = GATES["approve"].open(run, run.files.open(PlanFacts).reference)
+    asked = gate.question(datetime.now(ZoneInfo("UTC")))
     assert "a protected value" in asked
     assert not [word for word in ("SEN", "meal", "Meal") if word in asked]
 

@@ -235,7 +235,7 @@ def test_a_value_that_everybody_who_has_it_would_lose_holds_the_plan_whatever_th
 def test_the_only_one_who_has_a_value_may_lose_it(school: NightSchool) -> None:
     school.on_roll((ALL, "9"), mobiles={ALL[0]: "07700 900101"})
     assert school.night(MONDAY).fault is None
-    school.on_roll((ALL, "9"))
+    school.on_roll((ALL, "9"), mobiles={ALL[1]: "07700 900102"})
     assert school.night(TUESDAY).fault is None
 
 

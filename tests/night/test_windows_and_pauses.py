@@ -185,7 +185,7 @@ def test_a_pause_of_all_asks_sims_for_nothing(school: NightSchool, monkeypatch: 
         raise AssertionError("asked")
 
     monkeypatch.setattr(type(school.source), "fetch", refuse)
-    monkeypatch.setattr("sims_sync.night.planning.hold_lease", refuse)
+    monkeypatch.setattr("sims_sync.night.preparing.hold_lease", refuse)
     monkeypatch.setattr(NightSchool, "_session", refuse)
     assert outcome(school.night(INSIDE)) == "paused"
 

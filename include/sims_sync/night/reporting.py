@@ -196,9 +196,8 @@ def _without_a_place(plan: PlanFacts, attributes: Sequence[Attribute]) -> list[s
     extension = {each.name for each in attributes if each.extension} | {DISABLED_BY_SYNC}
     others = [name for name in plan.lacking if plan.knows_extension or name not in extension]
     notes = []
-    if not plan.knows_extension and extension.intersection(plan.lacking):
-        lost = ", ".join(_of_extension(attributes, plan.off))
-        notes.append(f"The directory does not know the student extension. These are not written: {lost}.")
+    if not plan.knows_extension and (lost := _of_extension(attributes, plan.off)):
+        notes.append(f"The directory does not know the student extension. These are not written: {', '.join(lost)}.")
     if others:
         notes.append(
             f"The directory has no place that can be written for these: {', '.join(others)}. They are left as they are."

@@ -65,7 +65,6 @@ class RunSummary:
         return sum(self.counts.get(name, 0) for name in ("created", "updated", "disabled"))
 
     @property
-    @property
     def rejected(self) -> int:
         return self.counts.get("rejected", 0)
 
