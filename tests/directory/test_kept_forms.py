@@ -267,3 +267,16 @@ def test_of_sen_and_meals_it_is_known_of_the_directory_alone_and_nothing_is_told
     assert odd_writes(odd, odd_school, replace(ADA, sen="K"), BO) == 0
     assert ended.reported
     assert "SEN" not in ended.reported.redacted.model_dump_json()
+
+
+def test_what_the_list_of_many_hides_is_not_taken_for_a_form_that_the_directory_does_not_take(
+    odd_school: SchoolWithoutAirflow, odd: OddDirectory
+) -> None:
+    odd.etag = odd.bulk = True
+    odd.show = lambda account: {name: value for name, value in account.items() if name != "phoneNumbers"}
+    many = [Pupil(str(number), telephone=f"01632 9600{number}") for number in range(11, 36)]
+    night(odd_school, *many)
+    known = SchoolState(odd_school.store, odd_school.school.id).last_learnt()
+    assert known is None or (known.form, known.bulk) == ("value_path", True)
+    night(odd_school, *many)
+    assert odd_writes(odd, odd_school, *many) == 0

@@ -141,12 +141,13 @@ def _write_again(
 ) -> None:
     """Write once more, in a lower form where that helps: a server may answer success to one that it does not take.
 
-    What helps is tried on a few.
+    What helps is tried on a few: those that are still so when each is looked at alone, for a list may be slow, or hide
+    what the account has.
 
     :param is_left: whether an account still is as it was.
     """
-    few = again[:_FEW]
-    for step in _steps(directory):
+    few = [each for each in again[:_FEW] if is_left(each)]
+    for step in _steps(directory) if few else ():
         known = directory.learnt
         directory.learnt = known.model_copy(update=step)
         _send(directory, few, may_write)
