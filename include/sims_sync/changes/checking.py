@@ -286,8 +286,7 @@ def _settle(
 
 
 def _learn_what_the_list_hides(directory: ReadableDirectory, changed: Sequence[_Written], should: pd.DataFrame) -> None:
-    """Some servers leave values out of the list that the account itself has: compared with the list, it would be
-    written every night."""
+    """Learn what lists leave out of an account that has it: compared with them, it would be written every night."""
     if not changed:
         return
     listed = {directory.mapping.person_id(each): each for each in directory.list_accounts()}
