@@ -72,7 +72,7 @@ def fill(sims: Database) -> None:
         RENAMED: {"surname": "Older", "address": {"house_number": "7", "street": "High Street"}},
         CLEARED: {"telephone": "01632 960001", "mobile": "07700 900456"},
         RETURNED: {"valid_to": MONDAY},
-        LEFT: {"valid_to": TUESDAY},
+        LEFT: {"valid_to": TUESDAY, "surname": "Leaver"},  # nobody takes them for those who join
         STAFF_LEFT: {"valid_to": TUESDAY},
         range(STAFF_JOINED, STAFF_JOINED + 1): {"valid_from": WEDNESDAY},
         SAME: {},
