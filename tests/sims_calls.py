@@ -31,7 +31,9 @@ VALUES = (
 """What the documents of :func:`put_a_student` hold of somebody."""
 
 
-def put_a_student(sims: Database, person_id: int, *, valid_from: date | None = None) -> None:
+def put_a_student(
+    sims: Database, person_id: int, *, valid_from: date | None = None, date_of_birth: str = "2012-05-17T00:00:00"
+) -> None:
     """A student with a row in every document, of :data:`VALUES`."""
     sims.put_student(
         person_id,
@@ -39,7 +41,7 @@ def put_a_student(sims: Database, person_id: int, *, valid_from: date | None = N
         surname="Quillfeather",
         chosen_name="Brackenthorpe",
         admission_number=f"AX77{person_id}",
-        date_of_birth="2012-05-17T00:00:00",
+        date_of_birth=date_of_birth,
         email=f"quillfeather.{person_id}@example.org",
         telephone="01632 960111",
         mobile="07700 900111",

@@ -169,6 +169,7 @@ def school_on_tuesday(
     else:
         shutil.copy(monday / "directory.sqlite", database)
         shutil.copytree(monday / "store", store)
+    (store / "green-abbey" / "state" / "applied.json").unlink(missing_ok=True)  # its directory has another port now
     with directory_server.running(database, token="token", **offers) as directory, proxy_to(directory.url) as proxy:
         connect("directory_green_abbey", host=proxy.url, password="token")
         yield School(directory, proxy, night)
