@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -79,7 +80,7 @@ def run_of(store: Folder, school_id: str, run_id: str, effective_date: date, **p
     """A run of a configured school, by its Airflow connections."""
     school = find_school(school_id)
     unasked = Choice(off=school.off).unasked
-    client = lambda: sims_client(school.sims_connection)  # noqa: E731
+    client = partial(sims_client, school.sims_connection)
     source = Sims(client, school.la, school.estab, school.sims.names, unasked)
     given = {"effective_date": effective_date.isoformat(), **parameters}
     return Run(

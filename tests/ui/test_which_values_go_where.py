@@ -188,6 +188,26 @@ WITHHELD = [
 LATER = [entry(105, "home_telephone", "date_of_birth", clear=True)]
 
 
+def test_paths_key_and_marker_are_those_of_the_schools_directory(pages: Pages) -> None:
+    configured(
+        pages,
+        directory={
+            "students": "userType:pupil",
+            "key": "nickName",
+            "key_prefix": "sims-",
+            "attributes": {"home_email": 'emails[type eq "other"]', "mobile_telephone": "none", "gender": "title"},
+            "extension": "urn:example:scim:schemas:pupil:1.0:User",
+        },
+    )
+    assert 'emails[type eq "other"]' in way(pages, "Personal email")
+    assert "nowhere never: the directory is not to have it" in way(pages, "Mobile telephone")
+    assert "title whenever" in way(pages, "Gender")
+    assert "dateOfBirth extension" in way(pages, "Date of birth")
+    assert "after sims- nickName" in way(pages, "Person ID")
+    assert "userType always" in way(pages, "Kind of account")
+    assert "urn:example:scim:schemas:pupil:1.0:User" in pages.get(f"dags/{ITS_DAG}/values", READER).text
+
+
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Of a school that withholds values, and of one that does not, in whose SIMS most of them are missing."""

@@ -12,6 +12,10 @@ from sims_sync.directory.places import ENTRIES, OF_AN_ENTRY, Account, Names, Ope
 class Marker(Place, Protocol):
     """The place of the marker: it holds whether it is there, and the values ``add`` and ``remove`` are put."""
 
+    @property
+    def has_others(self) -> bool:
+        """Whether an account can be something else beside, as it can have several roles."""
+
     def others(self, account: Account) -> Sequence[str]:
         """What else the account is: its further roles, which keep a leaver's account working (SPEC section 6)."""
 
@@ -49,6 +53,10 @@ class Role:
     @property
     def schema(self) -> None:
         """Roles are of the core schema."""
+
+    @property
+    def has_others(self) -> bool:
+        return True
 
     @property
     def condition(self) -> str:
@@ -114,6 +122,10 @@ class OnlyValue:
     @property
     def schema(self) -> str | None:
         return self.place.schema
+
+    @property
+    def has_others(self) -> bool:
+        return False
 
     @property
     def condition(self) -> str:

@@ -27,9 +27,10 @@ from sims_sync.night.remembering import (
     History,
     forget_year_groups,
     keep_year_groups,
-    learn,
+    learn_shared,
     remember_applied,
     remember_departed,
+    remember_learnt,
     remember_pairs,
     remember_refused,
 )
@@ -69,7 +70,8 @@ def load(run: Run, approved: Reference | None) -> Reference:
         results, fault = _write(run, directory, changes, replan, lease, refusals)
         if fault is None:
             results, fault = _check(directory, changes, results, wanted, lease)
-        learn(run, directory, results, wanted)
+        learn_shared(directory, results, wanted)
+        remember_learnt(run, directory)
         results += nothing_left
         remember_cleared(run, plan, source, results)
         reference = _save(run, LoadFacts, approval, plan.for_students, results, newly_refused=refusals.newly_refused)
@@ -103,7 +105,7 @@ def disable_leavers(run: Run, approved: Reference | None) -> Reference:
         results, fault = _write(run, directory, plan.for_leavers, replan, lease, RefusalsAsSuch())
         if fault is None:
             results, fault = _read_back(directory, plan.for_leavers, results, lease)
-        learn(run, directory, [], wanted_accounts(run, source))
+        remember_learnt(run, directory)
         remember_departed(run, results)
         history.write_down_done(results, earlier if fault else frozenset())
         forget_year_groups(run, results)

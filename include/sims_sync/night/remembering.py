@@ -24,13 +24,17 @@ from sims_sync.runs.reading import StageOutput
 from sims_sync.runs.state import Applied
 
 
-def learn(run: Run, directory: Directory, results: list[Result], should: pd.DataFrame) -> None:
-    """Keep what was learnt of the directory, with the records of which it made one account with another's; of another
-    directory nothing is kept, nor shown."""
+def learn_shared(directory: Directory, results: list[Result], should: pd.DataFrame) -> None:
+    """Learn of whom the directory made one account with another's."""
     shared = {each.person_id for each in results if each.code == "account_shared"}
     rows = should[should["person_id"].isin(shared)]
     told = {str(row["person_id"]): directory.learnt.digest(*what_tells_apart(row)) for _, row in rows.iterrows()}
-    learnt = directory.learnt.model_copy(update={"shared": {**directory.learnt.shared, **told}})
+    directory.learnt = directory.learnt.model_copy(update={"shared": {**directory.learnt.shared, **told}})
+
+
+def remember_learnt(run: Run, directory: Directory) -> None:
+    """Keep what was learnt of the directory; of another one nothing is kept, nor shown."""
+    learnt = directory.learnt
     known = run.state.last_learnt() or Learnt(of=learnt.of)
     if learnt.model_dump(exclude={"key"}) != known.model_dump(exclude={"key"}):
         run.state.save_learnt(learnt)

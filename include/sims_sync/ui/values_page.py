@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from sims_sync.config.directory_settings import NONE
 from sims_sync.config.school_entry import School
 from sims_sync.config.values import Withheld
-from sims_sync.model.attributes import ATTRIBUTES, EXTENSION, Attribute
+from sims_sync.directory.mapping import ACTIVE, DISABLED_BY_SYNC, AccountMapping
+from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.runs.documents import PlanFacts
 from sims_sync.runs.state import SchoolState
 from sims_sync.sources.choice import CHOSEN_NAME, Choice
@@ -45,7 +47,7 @@ class Flow:
     """The way of one value.
 
     :param origins: empty where it is not from SIMS.
-    :param path: its SCIM path; of the student extension without its URN.
+    :param path: its SCIM path, of the student extension without its URN; none where the school wants it nowhere.
     :param special: whether it tells health or poverty.
     :param lacking: whether the directory has no place for it, as the last plan found.
     """
@@ -53,7 +55,7 @@ class Flow:
     label: str
     origins: Sequence[Origin]
     rule: str
-    path: str
+    path: str | None
     written: str
     off: bool = False
     special: bool = False
@@ -93,14 +95,14 @@ class WithheldOf:
 class ValuesPage:
     """What the page shows.
 
-    :param extension: the URN of the student extension.
+    :param extension: the URN of the student extension, none where it is to be left alone.
     :param planned: the run whose plan says what the directory has a place for; none where there is none.
     :param withheld: empty for who may only read.
     """
 
     flows: Sequence[Flow]
     marks: Sequence[Flow]
-    extension: str
+    extension: str | None
     calls: Sequence[Call]
     planned: RunSummary | None
     withheld: Sequence[WithheldOf]
@@ -113,51 +115,54 @@ def values_page(root: Folder, school: School, runs: Sequence[RunSummary], *, may
     """
     choice = Choice(off=school.off, chosen_name=school.forename == CHOSEN_NAME)
     planned, lacking = _last_plan(root, school, runs)
+    mapping = AccountMapping(settings=school.directory)
     return ValuesPage(
-        flows=[_flow(school, attribute, lacking) for attribute in ATTRIBUTES],
-        marks=_MARKS,
-        extension=EXTENSION,
+        flows=[_flow(school, attribute, mapping.extension, lacking) for attribute in ATTRIBUTES],
+        marks=_marks(mapping),
+        extension=mapping.extension,
         calls=[_call(operation, choice) for operation in (SCHOOL, *OPERATIONS)],
         planned=planned,
         withheld=_withheld(SchoolState(root, school.id), school) if may_edit else (),
     )
 
 
-_MARKS = (
-    Flow(
-        "Person ID",
-        (Origin("GetXmlStudents", ("PersonID",)),),
-        "the key that links account and person",
-        "externalId",
-        _WRITTEN["at_creation"],
-    ),
-    Flow(
-        "Kind of account", (), "`student`; removed from the account of a leaver with further roles", "roles", "always"
-    ),
-    Flow("Whether it works", (), "true; false for a leaver", "active", "at creation; for leavers and returners"),
-    Flow(
-        "Disabled by the sync",
-        (),
-        "true for a leaver whose account the sync disabled",
-        "disabledBySync",
-        "for leavers and returners",
-        extension=True,
-    ),
-)
-"""What is written beside the values of a student."""
+def _marks(mapping: AccountMapping) -> list[Flow]:
+    """What is written beside the values of a student, as the school's directory has it."""
+    settings = mapping.settings
+    marker, value = settings.marker
+    leaver = "; removed from the account of a leaver with further roles" if mapping.marker.has_others else ""
+    prefix = f", after `{settings.key_prefix}`" if settings.key_prefix else ""
+    key = (Origin("GetXmlStudents", ("PersonID",)),)
+    in_state = None if mapping.extension is None else DISABLED_BY_SYNC
+    for_leavers = "for leavers and returners"
+    return [
+        Flow("Person ID", key, f"the key that links account and person{prefix}", settings.key, _WRITTEN["at_creation"]),
+        Flow("Kind of account", (), f"`{value}`{leaver}", marker, "always"),
+        Flow("Whether it works", (), "true; false for a leaver", ACTIVE, f"at creation; {for_leavers}"),
+        Flow(
+            "Disabled by the sync",
+            (),
+            "true for a leaver whose account the sync disabled",
+            in_state,
+            for_leavers,
+            extension=in_state is not None,
+        ),
+    ]
 
 
-def _flow(school: School, attribute: Attribute, lacking: Collection[str]) -> Flow:
+def _flow(school: School, attribute: Attribute, extension: str | None, lacking: Collection[str]) -> Flow:
+    path = school.directory.path_of(attribute.column, attribute.name, extension=attribute.extension)
+    within = f"{extension}:" if extension is not None and path.startswith(f"{extension}:") else ""
     return Flow(
         label=attribute.label,
         origins=_origins(school, attribute),
         rule=_rule(school, attribute),
-        path=attribute.name,
+        path=None if path == NONE else path.removeprefix(within),
         written=_WRITTEN[attribute.written],
         off=attribute.column in school.off,
         special=attribute.special,
         lacking=attribute.name in lacking,
-        extension=attribute.extension,
+        extension=bool(within),
     )
 
 
