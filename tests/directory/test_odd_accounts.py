@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from csv_folder import CsvFolder
-from proxy import Forward, Proxy, Reply, Request, proxy_to
-from sandbox.directory import server
+from proxy import Forward, Proxy, Reply, Request
 from schools_without_airflow import SchoolWithoutAirflow
 from sims_sync.directory.editing import USER_SCHEMA
 from sims_sync.directory.forgiving import as_rfc
 from sims_sync.directory.mapping import STANDARD
 from sims_sync.model.attributes import EXTENSION
-from sims_sync.store.local import LocalFolder
 
 MONDAY = date(2026, 9, 14)
 LEAVER, STAYS, NEW = "person-of-july", "person-of-old", "person-of-september"
@@ -76,21 +73,6 @@ def spoilt_for(spoils: dict[str, Spoil]) -> Callable[[Request, Forward], Reply]:
         return replace(reply, body=json.dumps(answer).encode())
 
     return meddle
-
-
-@pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[Proxy]:
-    with (
-        server.running(tmp_path / "directory.sqlite", token="token", bulk=False) as directory,
-        proxy_to(directory.url) as proxy,
-    ):
-        yield proxy
-
-
-@pytest.fixture
-def school(tmp_path: Path, proxy: Proxy) -> SchoolWithoutAirflow:
-    (tmp_path / "source").mkdir()
-    return SchoolWithoutAirflow(LocalFolder(tmp_path / "store"), CsvFolder(tmp_path / "source"), proxy.url)
 
 
 def night(school: SchoolWithoutAirflow, *on_roll: str) -> dict[str, int]:
