@@ -172,7 +172,7 @@ def test_a_leaver_is_disabled_and_a_role_taken_away_in_the_lowest_form_too(
     assert counts(night(odd_school, *ROLL))["enabled"] == 1
 
 
-NO_BULK = {status: error(status) for status in (400, 404, 405, 500, 501)}
+NO_BULK = {status: error(status) for status in (400, 404, 405, 501)}
 
 
 @pytest.mark.parametrize("answer", NO_BULK.values(), ids=NO_BULK)
@@ -185,6 +185,25 @@ def test_where_no_bulk_request_is_taken_accounts_are_written_alone_and_nobody_tw
     assert [each.status for each in odd.writes] == [201] * 4
     odd.seen.clear()
     assert counts(night(odd_school, *moved(*ROLL, to="11"))) == {"extracted": 4, "updated": 4}
+    assert refused(odd) == [], "it is remembered"
+
+
+def test_one_error_of_the_server_to_a_bulk_request_may_pass_and_after_two_accounts_are_written_alone(
+    odd_school: SchoolWithoutAirflow, odd: OddDirectory
+) -> None:
+    odd.bulk = True
+    night(odd_school, *ROLL)
+    odd.refuse = lambda method, path, body: error(500) if path == "/Bulk" else None
+    assert run_night(odd_school, *moved(*ROLL, to="11")).fault, "the task is tried again"
+    odd.refuse = lambda *_: None
+    assert counts(night(odd_school, *moved(*ROLL, to="11"))) == {"extracted": 4, "updated": 4}
+    assert learnt(odd_school).bulk is True
+    odd.refuse = lambda method, path, body: error(500) if path == "/Bulk" else None
+    assert run_night(odd_school, *moved(*ROLL, to="22")).fault
+    assert counts(night(odd_school, *moved(*ROLL, to="22"))) == {"extracted": 4, "updated": 4}
+    assert learnt(odd_school).bulk is False
+    odd.seen.clear()
+    assert counts(night(odd_school, *moved(*ROLL, to="33"))) == {"extracted": 4, "updated": 4}
     assert refused(odd) == [], "it is remembered"
 
 
@@ -202,7 +221,8 @@ def test_accounts_that_a_bulk_request_created_and_answered_by_an_error_are_not_c
         return error(500)
 
     odd.refuse = does_and_fails
-    assert counts(night(odd_school, *ROLL)) == {"extracted": 4, "created": 4}
+    assert run_night(odd_school, *ROLL).fault
+    assert counts(night(odd_school, *ROLL)) == {"extracted": 4, "unchanged": 4}
     assert len(odd.users) == 4
     assert [each.method for each in odd.writes] == ["POST"] * 4
 

@@ -27,6 +27,7 @@ class Learnt(BaseModel):
     :param of: the directory and its settings, as a digest: of others nothing is known.
     :param form: the highest form of writing that it takes.
     :param bulk: whether it takes bulk requests.
+    :param bulk_faults: how many of them, one after the other, it has answered by an error of its own (500).
     :param creates_badly: why no account is created there any more, if so.
     :param kept: keyed digests of values and the form in which the directory keeps them, by attribute.
     :param not_kept: names of attributes of a special category that it keeps for nobody.
@@ -40,6 +41,7 @@ class Learnt(BaseModel):
     key: str = Field(default_factory=lambda: secrets.token_hex(16), repr=False)
     form: Form = LADDER[0]
     bulk: bool = True
+    bulk_faults: int = 0
     creates_badly: str | None = None
     kept: Mapping[str, frozenset[str]] = Field(default_factory=dict)
     not_kept: frozenset[str] = frozenset()

@@ -137,7 +137,8 @@ def outcome(request: Request, status: int, answer: dict[str, Any], location: str
             return Written(request.key, "changed", request.account_id)
         return Written(request.key, "created", str(answer.get("id") or location) or None)
     said = refusal(status, answer, mapping)
-    unfit = status if status in _UNFIT or (status == requests.codes.bad_request and _is_of_form(answer)) else None
+    of_form = status == requests.codes.bad_request and _is_of_form(answer, request)
+    unfit = status if status in _UNFIT or of_form else None
     if status == requests.codes.too_many_requests or status >= 500 or status == 0:
         return Written(request.key, "failed", request.account_id, said.told, said.prose, unfit=unfit)
     statuses = _STATUSES_OF_A_CREATE if request.account_id is None else _STATUSES_OF_A_CHANGE
@@ -145,8 +146,11 @@ def outcome(request: Request, status: int, answer: dict[str, Any], location: str
     return Written(request.key, statuses.get(status, refused), request.account_id, said.told, said.prose, unfit=unfit)
 
 
-def _is_of_form(answer: dict[str, Any]) -> bool:
-    return not answer.get("scimType") or answer["scimType"] in _OF_A_FORM
+def _is_of_form(answer: dict[str, Any], request: Request) -> bool:
+    """Whether it is the form that is refused, not the record; a server that does not say which may mean a filter."""
+    scim_type = answer.get("scimType")
+    paths = (str(each.get("path", "")) for each in request.data.get("Operations", ()))
+    return scim_type in _OF_A_FORM if scim_type else any("[" in path for path in paths)
 
 
 def failed(write: Write | Request, fault: TransientFault) -> Written:

@@ -129,6 +129,8 @@ class Writer:
         if response.status_code in _BULK_UNKNOWN:
             yield from self._without_bulk(batch)
             return
+        if self._directory.learnt.bulk_faults:
+            self._learn(bulk_faults=0)
         yield from self._told_in_bulk(batch, response)
 
     def _told_in_bulk(self, batch: list[Request], response: requests.Response) -> Iterator[Written]:
@@ -150,8 +152,14 @@ class Writer:
             self._learn(bulk=False)
 
     def _after_a_fault(self, batch: list[Request], fault: TransientFault) -> Iterator[Written]:
-        """A server that cannot take bulk requests may take one write; one that is not well takes none."""
-        if fault.status not in _BULK_UNKNOWN:
+        """A server that cannot take bulk requests may take one write; one that is not well takes none.
+
+        One status of 500 may be a matter of the moment: the next try of the task sends a bulk request again.
+        """
+        if fault.status == requests.codes.server_error:
+            self._learn(bulk_faults=self._directory.learnt.bulk_faults + 1)
+        passes = fault.status == requests.codes.server_error and self._directory.learnt.bulk_faults < _SEVERAL
+        if fault.status not in _BULK_UNKNOWN or passes:
             yield from (failed(request, fault) for request in batch)
             return
         (first,) = self._without_bulk(batch[:1])
