@@ -70,6 +70,7 @@ class Written:
     :param prose: the directory's own words, which can name people.
     :param retry_after: seconds that the server asked to wait, if it did.
     :param unfit: the status that says that the server may not take this form of a write, where it does.
+    :param is_fault: whether the answer was an error of the server's own (500).
     """
 
     key: str
@@ -79,6 +80,7 @@ class Written:
     prose: str | None = field(default=None, repr=False)
     retry_after: float | None = None
     unfit: int | None = None
+    is_fault: bool = False
 
 
 _STATUSES_OF_A_CREATE: dict[int, Status] = {409: "conflict"}
@@ -89,7 +91,7 @@ _TAKEN = "uniqueness"
 
 _OF_A_FORM = ("invalidPath", "noTarget", "invalidSyntax")
 """The ``scimType`` of a form that the server cannot take; some give none."""
-_UNFIT = (405, 500, 501)
+_UNFIT = (405, 501)
 """The statuses of a form that the server cannot take, whatever else they say."""
 
 
@@ -137,8 +139,7 @@ def outcome(request: Request, status: int, answer: dict[str, Any], location: str
             return Written(request.key, "changed", request.account_id)
         return Written(request.key, "created", str(answer.get("id") or location) or None)
     said = refusal(status, answer, mapping)
-    of_form = status == requests.codes.bad_request and _is_of_form(answer, request)
-    unfit = status if status in _UNFIT or of_form else None
+    unfit = status if _tells_of_form(status, answer, request) else None
     if status == requests.codes.too_many_requests or status >= 500 or status == 0:
         return Written(request.key, "failed", request.account_id, said.told, said.prose, unfit=unfit)
     statuses = _STATUSES_OF_A_CREATE if request.account_id is None else _STATUSES_OF_A_CHANGE
@@ -146,14 +147,24 @@ def outcome(request: Request, status: int, answer: dict[str, Any], location: str
     return Written(request.key, statuses.get(status, refused), request.account_id, said.told, said.prose, unfit=unfit)
 
 
-def _is_of_form(answer: dict[str, Any], request: Request) -> bool:
+def failed(write: Write | Request, fault: TransientFault) -> Written:
+    """A write whose answer did not come: whether it got through is not known."""
+    unfit = fault.status if isinstance(write, Request) and _tells_of_form(fault.status or 0, {}, write) else None
+    return Written(
+        write.key,
+        "failed",
+        write.account_id,
+        fault.message,
+        retry_after=fault.retry_after,
+        unfit=unfit,
+        is_fault=fault.status == requests.codes.server_error,
+    )
+
+
+def _tells_of_form(status: int, answer: dict[str, Any], request: Request) -> bool:
     """Whether it is the form that is refused, not the record; a server that does not say which may mean a filter."""
+    if status not in (requests.codes.bad_request, requests.codes.server_error):
+        return status in _UNFIT
     scim_type = answer.get("scimType")
     paths = (str(each.get("path", "")) for each in request.data.get("Operations", ()))
     return scim_type in _OF_A_FORM if scim_type else any("[" in path for path in paths)
-
-
-def failed(write: Write | Request, fault: TransientFault) -> Written:
-    """A write whose answer did not come: whether it got through is not known."""
-    unfit = fault.status if fault.status in _UNFIT else None
-    return Written(write.key, "failed", write.account_id, fault.message, retry_after=fault.retry_after, unfit=unfit)

@@ -62,6 +62,7 @@ class Writer:
         self._under_way: dict[str, Write] = {}
         self._done: Counter[str] = Counter()
         self._lower: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
 
     def write(self, writes: Iterable[Write]) -> Iterator[Written]:
         """Write; one result for each, in any order. One that is refused does not stop the others.
@@ -137,12 +138,14 @@ class Writer:
         """What became of each write of a bulk request. One that was not taken in this form is sent alone."""
         operations = document(response, connection_name=self._directory.connection_name).get("Operations") or []
         told = list(zip(batch, answers(batch, operations if isinstance(operations, list) else []), strict=True))
+        changes = [status_of(answer) for request, answer in told if request.account_id is not None]
+        takes_none = len(changes) >= _SEVERAL and set(changes) == {requests.codes.server_error}
         taken = alone = 0
         # A refused login ends the writing: first what became of the others.
         for request, answer in sorted(told, key=lambda each: status_of(each[1]) in REFUSED_LOGIN):
             location = str(answer.get("location") or "")
             written = self._written(request, status_of(answer), answer.get("response") or {}, location)
-            if _goes_on_alone(request, written, answer):
+            if _goes_on_alone(request, written, answer) or (takes_none and request.account_id is not None):
                 written = self._by_ladder(request)
                 alone += written.status == "changed"
             else:
@@ -192,7 +195,7 @@ class Writer:
 
     def _by_ladder(self, request: Request) -> Written:
         """Send a write alone; where the directory cannot take its form, in the next one."""
-        first = written = self._alone(request)
+        first = written = self._counted(request, self._alone(request))
         write = self._under_way[request.key]
         sent = request
         while written.unfit and isinstance(write, AccountChange) and (form := _below(sent.form)):
@@ -202,11 +205,19 @@ class Writer:
             if again.data == sent.data:
                 sent = again
                 continue
-            sent, written = again, self._alone(again)
+            sent, written = again, self._counted(again, self._alone(again))
         if written.unfit:
             return first
         if written.status in ("created", "changed"):
             self._took(request, sent, first.unfit)
+        return written
+
+    def _counted(self, request: Request, written: Written) -> Written:
+        """An error of the server's own may be one of the form, where several PATCH have met it and no create has."""
+        self._faults[request.method] += written.is_fault
+        several = self._faults["PATCH"] >= _SEVERAL and not self._faults["POST"] and not self._done[request.form]
+        if written.is_fault and written.unfit is None and several:
+            return replace(written, unfit=requests.codes.server_error)
         return written
 
     def _took(self, request: Request, sent: Request, unfit: int | None) -> None:
@@ -294,6 +305,6 @@ def _below(form: Form) -> Form | None:
 def _goes_on_alone(request: Request, written: Written, answer: dict[str, Any]) -> bool:
     """Whether a write that a bulk request did not do is sent alone. Of a create whose answer tells nothing, or a fault
     of the server, nobody knows whether it got through."""
-    if request.account_id is not None:
-        return written.unfit is not None or (written.status == "failed" and not status_of(answer))
-    return written.unfit is not None and written.unfit != requests.codes.server_error
+    if request.account_id is not None and written.status == "failed" and not status_of(answer):
+        return True
+    return written.unfit is not None
