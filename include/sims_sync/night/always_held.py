@@ -28,12 +28,12 @@ def _another_directory(run: Run, directory: Directory, accounts: pd.DataFrame) -
         "right directory, and are its accounts the same?"
     )
     emptied = (
-        f"The directory lists {students} student accounts, and had {applied.students} after the last run that was "
+        f"The directory lists {students} student accounts, and had {applied.still_listed} after the last run that was "
         "applied: was it emptied, or does it list fewer than it has?"
     )
     return [
         *([changed] if applied.of != directory.learnt.of else []),
-        *([emptied] if 2 * students < applied.students else []),
+        *([emptied] if 2 * students < applied.still_listed else []),
     ]
 
 

@@ -78,10 +78,10 @@ def remember_applied(run: Run, directory: Directory, listed: int, results: list[
 
 
 def remember_departed(run: Run, results: list[Result]) -> None:
-    """Some directories list no account that is disabled."""
+    """Some directories list no account that is disabled. A disabling that is run again counts nobody twice."""
     if applied := run.state.applied():
-        left = sum(each.result == "done" for each in results)
-        run.state.save_applied(applied.model_copy(update={"students": max(applied.students - left, 0)}))
+        disabled = sum(each.result == "done" for each in results)
+        run.state.save_applied(applied.model_copy(update={"disabled": disabled}))
 
 
 @dataclass(frozen=True)

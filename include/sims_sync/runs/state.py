@@ -69,15 +69,21 @@ class Applied(Document):
     """The last run whose ``load`` ended without a fault.
 
     :param of: its directory and the directory's settings (``directory.learnt.directory_of``).
-    :param students: student accounts that the directory had then: listed when it was planned, and created, less
-        disabled.
+    :param students: student accounts that the directory had then: listed when it was planned, and created.
+    :param disabled: how many of them the run disabled; some directories list no account that is disabled.
     :param documents: the source's tables that held rows of students; how many is kept nowhere.
     """
 
     run_id: str
     of: str
     students: Count
+    disabled: Count = 0
     documents: tuple[str, ...]
+
+    @property
+    def still_listed(self) -> int:
+        """Student accounts that every directory lists after the run, at the least."""
+        return max(self.students - self.disabled, 0)
 
 
 class ShownPair(Document):
