@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import UTC, date, datetime
 from importlib import resources
 
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +16,6 @@ from sims_sync.runs.report import (
     ReportHead,
     build_report,
     count,
-    errors_csv,
     failing_since,
     sync_report,
 )
@@ -111,21 +107,12 @@ def test_each_rejected_record_is_listed_with_reason_and_what_to_correct_and_sinc
         "code": "no_surname",
         "message": CODES["no_surname"].reason,
         "correct": CODES["no_surname"].correct,
+        "where": "Basic Details",
         "failing_since": "2026-11-20",
     }
     assert "invalidValue" in second["message"]
     assert report["solved"] == []
     assert [warning["code"] for warning in report["warnings"]] == ["no_primary_email"]
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
-def test_errors_csv_is_safe_to_open_in_a_spreadsheet(start: str) -> None:
-    report = build_report(HEAD, {}, findings((1, f"{start}1+1", "validate", "no_email", None)), {})
-    content = errors_csv(report)
-    assert content.startswith(b"\xef\xbb\xbf")
-    (row,) = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
-    assert row["school_identifier"] == f"'{start}1+1"
-    assert row["reason"] == CODES["no_email"].reason
 
 
 def test_the_sync_report_holds_what_its_schema_declares_and_no_more() -> None:

@@ -15,7 +15,15 @@ from sims_sync.ui.app import app
 OTHER_DAG = "sims_student_sync__north-quay"
 RUN = "scheduled__2026-09-15T01:43:00+00:00"
 GONE = "scheduled__2026-07-01T01:43:00+00:00"
-OF_A_SCHOOL = ("", f"/runs/{RUN}", f"/runs/{RUN}/errors.csv", f"/runs/{RUN}/pairs.csv", "/students/101", "/values")
+OF_A_SCHOOL = (
+    "",
+    f"/runs/{RUN}",
+    f"/runs/{RUN}/errors.csv",
+    f"/runs/{RUN}/errors.xlsx",
+    f"/runs/{RUN}/pairs.csv",
+    "/students/101",
+    "/values",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,6 +43,7 @@ def test_every_path_that_shows_a_school_has_its_dag_in_it() -> None:
         "/dags/{dag_id}",
         "/dags/{dag_id}/runs/{run_id}",
         "/dags/{dag_id}/runs/{run_id}/errors.csv",
+        "/dags/{dag_id}/runs/{run_id}/errors.xlsx",
         "/dags/{dag_id}/runs/{run_id}/pairs.csv",
         "/dags/{dag_id}/students",
         "/dags/{dag_id}/students/{person_id}",

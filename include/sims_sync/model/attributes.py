@@ -17,6 +17,10 @@ from sims_sync.model.kinds import ADDRESS, DAY, FLAG, PROVISIONS, TEXT, Kind
 EXTENSION = "urn:sims-sync:scim:schemas:extension:student:1.0:User"
 STUDENT_ROLE = "student"
 
+BASIC_DETAILS, REGISTRATION, ADDRESSES = "Basic Details", "Registration", "Addresses"
+TELEPHONES_AND_EMAIL, DIETARY, SEN = "Telephones and Email", "Dietary", "Special Educational Needs"
+"""Panels of SIMS's student details."""
+
 
 @dataclass(frozen=True)
 class Attribute:
@@ -32,6 +36,7 @@ class Attribute:
     :param tables: the source's tables that the rule reads, beside that of the students.
     :param location: of the rows of those tables that are the attribute's, where others' rows stand among them.
     :param row_id: what SIMS calls the id of the row that a rule chose, if there is one.
+    :param panel: the panel of SIMS's student details where its value is entered.
     :param extension: whether it belongs to the student extension.
     :param written: ``always``; ``once``, into an account that is created or becomes a student's and has no value; or
         ``at_creation``.
@@ -49,6 +54,7 @@ class Attribute:
     tables: tuple[str, ...] = ()
     location: str = ""
     row_id: str = ""
+    panel: str = BASIC_DETAILS
     extension: bool = False
     written: Literal["always", "once", "at_creation"] = "always"
     optional: bool = True
@@ -80,6 +86,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "else the last to end",
         tables=("person_addresses", "addresses"),
         row_id="AddressID",
+        panel=ADDRESSES,
     ),
     Attribute(
         'phoneNumbers[type eq "home"]',
@@ -90,6 +97,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         tables=("telephones",),
         location="H",
         row_id="TelephoneID",
+        panel=TELEPHONES_AND_EMAIL,
     ),
     Attribute(
         'phoneNumbers[type eq "mobile"]',
@@ -100,6 +108,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         tables=("telephones",),
         location="M",
         row_id="TelephoneID",
+        panel=TELEPHONES_AND_EMAIL,
     ),
     Attribute(
         'emails[type eq "home"]',
@@ -110,6 +119,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         tables=("emails",),
         location="H",
         row_id="EmailID",
+        panel=TELEPHONES_AND_EMAIL,
     ),
     Attribute(
         'emails[type eq "work"]',
@@ -120,9 +130,16 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         tables=("emails",),
         location="W",
         row_id="EmailID",
+        panel=TELEPHONES_AND_EMAIL,
     ),
     Attribute(
-        "schoolIdentifier", "school_identifier", TEXT, "Admission number", taken_from="admission_number", extension=True
+        "schoolIdentifier",
+        "school_identifier",
+        TEXT,
+        "Admission number",
+        taken_from="admission_number",
+        panel=REGISTRATION,
+        extension=True,
     ),
     Attribute("dateOfBirth", "date_of_birth", DAY, "Date of birth", taken_from="date_of_birth", extension=True),
     Attribute(
@@ -134,6 +151,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         tables=("free_meals",),
         extension=True,
         special=True,
+        panel=DIETARY,
     ),
     Attribute(
         "gender",
@@ -153,6 +171,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         tables=("sen_provisions",),
         extension=True,
         special=True,
+        panel=SEN,
     ),
     Attribute(
         "emailPreference",
@@ -164,6 +183,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         row_id="EmailID",
         extension=True,
         written="once",
+        panel=TELEPHONES_AND_EMAIL,
     ),
 )
 """All attributes, in the order in which pages and plans name them."""

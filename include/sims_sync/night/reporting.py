@@ -34,10 +34,10 @@ from sims_sync.runs.report import (
     ReportHead,
     build_report,
     count,
-    errors_csv,
     failing_since,
     sync_report,
 )
+from sims_sync.runs.to_correct import errors_csv
 
 log = logging.getLogger(__name__)
 

@@ -268,6 +268,7 @@ class ReportedWarning(Document):
 
     :param message: the reason.
     :param correct: what to correct, in words for a school office.
+    :param where: the panels of SIMS's student details to open; empty where it is not SIMS that is to be corrected.
     """
 
     person_id: PersonId | None
@@ -276,6 +277,7 @@ class ReportedWarning(Document):
     code: str
     message: str
     correct: str
+    where: str = ""
 
 
 class ReportedError(ReportedWarning):

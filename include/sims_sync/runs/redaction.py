@@ -12,6 +12,7 @@ from sims_sync.model.attributes import only_special, special_names
 from sims_sync.model.findings import FOR_EDITORS, OF_WITHHOLDING
 from sims_sync.runs.documents import F, PlanDocument, PlanFacts, PlannedChange, Report, WriteResult
 from sims_sync.runs.reading import ERRORS_CSV, RunReader, StageOutput
+from sims_sync.runs.to_correct import errors_csv
 from sims_sync.runs.withheld_values import withheld_in
 
 if TYPE_CHECKING:
@@ -90,8 +91,6 @@ class RedactedReader(RunReader):
         return redacted(report) if report else None
 
     def errors_csv(self) -> bytes | None:
-        from sims_sync.runs.report import errors_csv  # it takes pandas
-
         report = self.report() if ERRORS_CSV in self.names else None
         return errors_csv(report) if report else None
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.model.findings import CODES
 from sims_sync.model.person import order
 from sims_sync.runs.documents import Outcome, Report, ReportedError, ReportedWarning, Solved
-from sims_sync.runs.spreadsheet import as_csv
 
 _STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated", "link": "updated"}
 _LEAVER_KINDS = ("disable", "unlink_role")
@@ -169,25 +169,6 @@ def sync_report(report: Report) -> dict[str, Any]:
     }
 
 
-ERRORS_CSV_COLUMNS = ("person_id", "school_identifier", "code", "reason", "correct", "failing_since")
-
-
-def errors_csv(report: Report) -> bytes:
-    """The list that a school office works through."""
-    rows = [
-        (
-            error.person_id,
-            error.school_identifier,
-            error.code,
-            error.message,
-            CODES[error.code].correct,
-            error.failing_since,
-        )
-        for error in report.errors
-    ]
-    return as_csv(ERRORS_CSV_COLUMNS, rows)
-
-
 def _entry(finding: Any) -> ReportedWarning:
     code = CODES[finding.code]
     return ReportedWarning(
@@ -197,7 +178,14 @@ def _entry(finding: Any) -> ReportedWarning:
         code=finding.code,
         message=code.reason if pd.isna(finding.detail) else f"{code.reason} ({finding.detail})",
         correct=code.correct,
+        where=code.panel or _panels("" if pd.isna(finding.detail) else finding.detail),
     )
+
+
+def _panels(labels: str) -> str:
+    """The panels of SIMS where the attributes with these labels are entered."""
+    named = labels.split(", ")
+    return ", ".join(dict.fromkeys(attribute.panel for attribute in ATTRIBUTES if attribute.label in named))
 
 
 def _solved(key: str, since: date) -> Solved:

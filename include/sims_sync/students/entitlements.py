@@ -13,7 +13,7 @@ from sims_sync.students.selection import (
     first_of_each_person,
     json_objects,
     left_out_and_nothing_else,
-    lists_by_person,
+    lists_by,
     warnings_for,
 )
 
@@ -48,8 +48,8 @@ def sen_information(provisions: pd.DataFrame, effective_date: date) -> Selection
     covering = rows[rows["dated"] & named & cover(rows, effective_date.isoformat())]
     covering = covering.drop_duplicates(["person_id", *_SEN_FIELDS])
     objects = json_objects(covering[list(_SEN_FIELDS)].rename(columns=_SEN_FIELDS))
-    listed = lists_by_person(covering["person_id"], objects)
-    days = lists_by_person(covering["person_id"], since(covering["start_date"]))
+    listed = lists_by(covering["person_id"], objects)
+    days = lists_by(covering["person_id"], since(covering["start_date"]))
     taken = pd.DataFrame(
         {
             "person_id": pd.Series(list(listed), dtype="str"),

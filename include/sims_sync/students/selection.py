@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+
+K = TypeVar("K", bound=Hashable)
 
 
 def _no_warnings() -> pd.DataFrame:
@@ -88,11 +91,11 @@ def left_out_and_nothing_else(left_out: pd.Series[str], taken: pd.Series[str]) -
     return frozenset(left_out[~left_out.isin(taken)].tolist())
 
 
-def lists_by_person(person_ids: Iterable[str], values: Iterable[str]) -> dict[str, list[str]]:
-    """The values of each person in their order. (A group-wise ``agg`` calls back for each person, 20 times as slow.)"""
-    lists: dict[str, list[str]] = defaultdict(list)
-    for person_id, value in zip(person_ids, values, strict=True):
-        lists[person_id].append(value)
+def lists_by(keys: Iterable[K], values: Iterable[str]) -> dict[K, list[str]]:
+    """The values of each key in their order. (A group-wise ``agg`` calls back for each, 20 times as slow.)"""
+    lists: dict[K, list[str]] = defaultdict(list)
+    for key, value in zip(keys, values, strict=True):
+        lists[key].append(value)
     return dict(lists)
 
 

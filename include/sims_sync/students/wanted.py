@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
-from sims_sync.model.findings import FINDING_COLUMNS
+from sims_sync.model.findings import CODES, FINDING_COLUMNS
 from sims_sync.model.person import sort_key
 from sims_sync.students.addresses import home_address, person_address_rows
 from sims_sync.students.contacts import (
@@ -26,7 +26,7 @@ from sims_sync.students.contacts import (
 from sims_sync.students.entitlements import free_school_meals, sen_information
 from sims_sync.students.identity import UserNamePolicy, as_in_the_source, left_as_it_is, user_name
 from sims_sync.students.rows import email_rows, rows_of_people
-from sims_sync.students.selection import Selection, lists_by_person, of_all_but
+from sims_sync.students.selection import Selection, lists_by, of_all_but
 
 NAMES_RECORDS = "school_identifier"
 """The column by which findings and reports name records, whether it is sent or not."""
@@ -176,18 +176,27 @@ def _complete(
 
 def _kept_columns(ids: pd.Series[str], selections: Collection[Selection]) -> pd.Series[Any]:
     pairs = [(person_id, selection.column) for selection in selections for person_id in selection.keep]
-    kept = lists_by_person((person_id for person_id, _ in pairs), (column for _, column in pairs))
+    kept = lists_by((person_id for person_id, _ in pairs), (column for _, column in pairs))
     return pd.Series([kept.get(person_id, []) for person_id in ids], index=ids.index, dtype=object)
 
 
 def _findings(students: pd.DataFrame, selections: Mapping[Attribute, Selection]) -> pd.DataFrame:
-    # A warning about special categories names them, which tells it from the same one about anything else.
-    warnings = pd.concat(
+    told = pd.concat(
         [
-            selection.warnings.assign(detail=attribute.label if attribute.special else None)
-            for attribute, selection in sorted(selections.items(), key=lambda each: each[0].special)
+            selection.warnings.assign(detail=attribute.label, special=attribute.special)
+            for attribute, selection in selections.items()
         ]
-    ).drop_duplicates(["person_id", "code"])
+    ).drop_duplicates()
+    keys = ["person_id", "code"]
+    ordinary = told[~told["special"] & told["code"].isin([code.code for code in CODES.values() if code.names])]
+    labels = lists_by(zip(ordinary["person_id"], ordinary["code"], strict=True), ordinary["detail"])
+    # What is told to all names no special category; one that stands there is about nothing else.
+    warnings = told.sort_values("special", kind="stable").drop_duplicates(keys)
+    details = [
+        label if special else ", ".join(labels.get((key[0], key[1]), [])) or None
+        for *key, label, special in warnings[[*keys, "detail", "special"]].itertuples(index=False, name=None)
+    ]
+    warnings = warnings[keys].assign(detail=pd.Series(details, index=warnings.index, dtype="str"))
     numbers = students[["person_id", "admission_number"]].rename(columns={"admission_number": "school_identifier"})
     found = warnings.sort_values("person_id", key=sort_key, kind="stable").astype("str")
     found = found.merge(numbers, on="person_id", how="left", validate="many_to_one")

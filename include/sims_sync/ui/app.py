@@ -130,6 +130,19 @@ def errors_csv(dag_id: str, run_id: str, user: User) -> Response:
     return _download("errors", found, files, content)
 
 
+@app.get("/dags/{dag_id}/runs/{run_id}/errors.xlsx", dependencies=[MAY_READ])
+def errors_workbook(dag_id: str, run_id: str, user: User) -> Response:
+    """The same as a workbook for the school office."""
+    from sims_sync.runs.workbook import errors_xlsx  # openpyxl takes its time
+
+    found = _school(dag_id)
+    files = seen(_history().root, found.id, run_id, may_edit=may_edit(dag_id, user))
+    report = files.report()
+    if report is None:
+        raise HTTPException(404, "This run has no list of errors (any more), or it cannot be read.")
+    return _download("records-to-correct", found, files, errors_xlsx(report, found.name), _XLSX)
+
+
 @app.get("/dags/{dag_id}/runs/{run_id}/pairs.csv", dependencies=[MAY_READ])
 def pairs_as_csv(dag_id: str, run_id: str, user: User) -> Response:
     """The students whose account stands under another Person ID, or under none, as the file for a spreadsheet."""
@@ -141,11 +154,16 @@ def pairs_as_csv(dag_id: str, run_id: str, user: User) -> Response:
     return _download("accounts-to-link", found, files, pairs_csv(pairs))
 
 
-def _download(name: str, school: School, files: RunReader, content: bytes) -> Response:
+_CSV = ("csv", "text/csv; charset=utf-8")
+_XLSX = ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+
+
+def _download(name: str, school: School, files: RunReader, content: bytes, form: tuple[str, str] = _CSV) -> Response:
     report = files.report()
     day = report.effective_date if report and report.effective_date else "no-date"
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{school.id}-{day}.csv"'}
-    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+    ending, media_type = form
+    headers = {"Content-Disposition": f'attachment; filename="{name}-{school.id}-{day}.{ending}"'}
+    return Response(content, media_type=media_type, headers=headers)
 
 
 @app.post("/dags/{dag_id}/students", dependencies=[MAY_READ])
