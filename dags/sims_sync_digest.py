@@ -1,6 +1,6 @@
 """Mails every morning which schools still fail: a failure is told once when it begins, then here, not every night.
 
-Wiring only; the task is in ``sims_sync.airflow.digest``.
+Wiring only; the tasks are in ``sims_sync.airflow.digest``.
 """
 
 from __future__ import annotations
@@ -8,15 +8,16 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
 
-from sims_sync.airflow.digest import mail_still_failing, mail_what_begins_tomorrow
+from sims_sync.airflow.digest import mail_how_schools_stand, mail_records_of_the_week, mail_what_begins_tomorrow
 from sims_sync.airflow.settings import DEFAULT_ARGS
 
 DOC = """
-### Daily digest of failures
+### Daily digest
 
-Mails each address of `alert_emails` which of its schools still fail: since when, why, and what to do. No mail where
-none does. It reads `state/notices.json` of each school, and talks to no SIMS and no directory. Beside it a mail the day
-before a window or a pause of a school's year (`expected`, `pause`) begins.
+Mails each address of `alert_emails` how its schools stand: which still fail, wait for an answer, are late or paused;
+since when, why, and what to do. No mail where none fails, unless a school has `digest: always`. It reads each school's
+files, and talks to no SIMS and no directory. Beside it a mail the day before a window or a pause of a school's year
+(`expected`, `pause`) begins, and on Mondays one to the offices that want the records to correct weekly.
 """
 
 
@@ -32,8 +33,9 @@ before a window or a pause of a school's year (`expected`, `pause`) begins.
     tags=["sims-sync"],
 )
 def sims_sync_digest() -> None:
-    mail_still_failing()
+    mail_how_schools_stand()
     mail_what_begins_tomorrow()
+    mail_records_of_the_week()
 
 
 sims_sync_digest()

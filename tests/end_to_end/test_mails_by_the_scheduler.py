@@ -126,7 +126,7 @@ def test_a_report_that_cannot_be_written_is_mailed_though_the_run_is_green(
 
 def test_a_late_run_is_mailed_while_it_goes_on(schools: dict[str, School], mailbox: Mailbox) -> None:
     text = " ".join(wait_for(mailbox, "School late: the run is late", 150)[0].split())
-    assert "It is at `plan`." in text
+    assert 'It is at "plan".' in text
     schools["late"].proxy.meddle = pass_on
 
 

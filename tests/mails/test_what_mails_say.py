@@ -13,7 +13,7 @@ from sims_sync.config.school_year import Pause, Window
 from sims_sync.mails import messages as kinds
 from sims_sync.mails.failure import Failure, in_a_few_words
 from sims_sync.mails.mail import Link, Mail, Table
-from sims_sync.mails.messages import Places
+from sims_sync.mails.messages import Morning, Places
 from sims_sync.model import errors
 from sims_sync.model.errors import SyncError
 from sims_sync.runs.documents import STAGES
@@ -42,6 +42,7 @@ REFUSED = Failure(
     message="GetXmlSchool: SIMS refused the login of the connection sims_green_abbey.",
     advice="Correct the connection before you clear the task.",
 )
+FAILS = Morning(SCHOOL, "fails", Link("Green Abbey", PLACES.school.url), kinds.what_fails(REFUSED), FRIDAY)
 COUNTS = {"created": 1_200, "updated": 3, "disabled": 2, "unchanged": 4}
 MAILS = {
     "run_failed": kinds.run_failed(SCHOOL, REFUSED, 0, PLACES),
@@ -66,9 +67,12 @@ MAILS = {
     "run_late": kinds.run_late(SCHOOL, "scheduled__2026-09-11", timedelta(hours=3), "extract", PLACES),
     "works_again": kinds.works_again(SCHOOL, REFUSED, COUNTS, PLACES),
     "records_changed": kinds.records_changed(
-        SCHOOL, {"101:no_email", "102:no_email"}, {"102:no_email", "103:no_email", "103:no_surname"}, PLACES
+        SCHOOL,
+        {"101:no_email", "102:no_email"},
+        {"102:no_email", "103:no_email", "103:no_surname"},
+        (PLACES.run, PLACES.school),
     ),
-    "still_failing": kinds.still_failing([(SCHOOL, REFUSED)], PLACES.school),
+    "daily_digest": kinds.daily_digest([FAILS, Morning(SCHOOL, "in order", PLACES.school)], PLACES.school),
 }
 
 
@@ -82,7 +86,7 @@ MAILS = {
         ("run_late", "[sims-sync] Green Abbey: the run is late"),
         ("works_again", "[sims-sync] Green Abbey: works again"),
         ("records_changed", "[sims-sync] Green Abbey: records to correct: 2 new, 1 solved"),
-        ("still_failing", "[sims-sync] Green Abbey still fails"),
+        ("daily_digest", "[sims-sync] Green Abbey still fails"),
     ],
 )
 def test_a_subject_can_be_read_in_a_phones_list(kind: str, subject: str) -> None:
@@ -95,12 +99,12 @@ def test_text_and_html_say_the_same(kind: str) -> None:
     for part in (mail.text, html.unescape(mail.html)):
         words = " ".join(part.split())
         for expected in (*mail.happened, *mail.reasons, mail.to_do):
-            assert " ".join(expected.split()) in words
+            assert " ".join(expected.split()) in words.replace('"', "`").replace("<code>", "`").replace("</code>", "`")
         for link in mail.links:
             assert link.url in words
             assert link.words in words
         for row in mail.table.rows if mail.table else ():
-            assert all(str(cell) in words for cell in row)
+            assert all((cell.words if isinstance(cell, Link) else str(cell)) in words for cell in row)
 
 
 @pytest.mark.parametrize("kind", MAILS)
@@ -156,13 +160,32 @@ def test_the_question_about_a_plan_tells_of_its_departures_where_they_can_be_lef
         assert ("Approve without departures" in mail.text) == without
 
 
-def test_the_digest_has_the_school_that_fails_longest_first() -> None:
-    newer = Failure(FRIDAY + timedelta(days=2), "later", "load", "TransientFault", "The directory is down.")
-    other = SCHOOL.model_copy(update={"name": "Larkspur Infants"})
-    mail = kinds.still_failing([(other, newer), (SCHOOL, REFUSED)], PLACES.school)
+def test_the_digest_has_the_school_that_fails_longest_first_and_says_how_all_stand() -> None:
+    def other(state: str, since: datetime | None = None) -> Morning:
+        return Morning(SCHOOL.model_copy(update={"name": "Larkspur"}), state, Link("Larkspur", ""), "Why.", since)
+
+    waits, newer = other("waits"), other("fails", FRIDAY + timedelta(days=2))
+    mail = kinds.daily_digest([other("in order"), waits, newer, FAILS], PLACES.school)
     assert mail.subject == "2 schools still fail"
+    assert mail.happened[0] == "4 schools: 2 failing, 1 waiting for an answer, 1 in order."
     assert mail.table is not None
-    assert [row[0] for row in mail.table.rows] == ["Green Abbey", "Larkspur Infants"]
+    assert [str(row[0]).split(" <")[0] for row in mail.table.rows] == ["Green Abbey", "Larkspur", "Larkspur"]
+    assert kinds.daily_digest([waits, other("in order")], PLACES.school).subject == "Larkspur needs you"
+    well = kinds.daily_digest([other("in order"), other("paused")], PLACES.school)
+    assert (well.subject, well.tone) == ("all well: 1 paused, 1 in order", "good")
+
+
+def test_a_wide_table_is_in_the_text_an_entry_for_each_row_and_a_narrow_one_has_columns() -> None:
+    assert "School: Green Abbey <https://airflow.example.org/dags/x>\nSince: 02:05" in MAILS["daily_digest"].text
+    narrow = "Accounts\n---------------------  -----\nto disable             1,007\nto lose the role only  1\n"
+    assert narrow in MAILS["departures_held"].text
+
+
+def test_what_a_configuration_calls_a_thing_is_quoted_in_the_text_and_code_in_html() -> None:
+    mail = MAILS["run_late"]
+    assert 'It is at "extract".' in mail.text
+    assert "It is at <code>extract</code>." in mail.html
+    assert [kind for kind, each in MAILS.items() if "`" in each.text + each.html] == []
 
 
 def test_what_a_school_is_called_is_escaped_and_stays_in_the_subject_line() -> None:

@@ -22,12 +22,13 @@ class AirflowPost:
     """Mails about a school's runs (``mails.post.Post``)."""
 
     def send(self, school: School, mail: Mail) -> bool:
-        """Mail the school's ``alert_emails``. A mail that cannot be sent is logged, and changes nothing else.
+        """Mail the school's ``alert_emails``, or its ``office_emails``. A mail that cannot be sent is logged, no more.
 
         :returns: whether it was sent.
         """
-        if school.alert_emails:
-            return send_to(school.alert_emails, mail)
+        addresses = school.office_emails if mail.to_office else school.alert_emails
+        if addresses:
+            return send_to(addresses, mail)
         log.warning("No mail was sent: the school has no `alert_emails`. Its subject: %s", mail.subject_line)
         return False
 

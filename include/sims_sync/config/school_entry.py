@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zoneinfo
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Literal
 
@@ -53,6 +53,9 @@ class School(Kept):
     schedule: Schedule | None = None
     timezone: Text = "Europe/London"
     alert_emails: list[EmailAddress] = Field(default_factory=list)
+    office_emails: list[EmailAddress] = Field(default_factory=list)
+    records_mail: Literal["daily", "weekly"] = "daily"
+    digest: Literal["problems", "always"] = "problems"
     late_after_minutes: int = Field(default=180, ge=1, le=7 * 24 * 60)
     genders: list[Text] | None = None
     disable_unlinked: bool = True
@@ -118,6 +121,15 @@ class School(Kept):
         digest = int.from_bytes(hashlib.sha256(self.id.encode()).digest()[:4], "big")
         hour, minute = divmod(_FIRST_MINUTE + digest % (_LAST_MINUTE - _FIRST_MINUTE + 1), 60)
         return f"{minute} {hour} * * *"
+
+    def due_before(self, moment: datetime) -> datetime | None:
+        """When the last scheduled run before a moment was due; none where the schedule is manual."""
+        from croniter import croniter
+
+        if self.cron is None:
+            return None
+        due: datetime = croniter(self.cron, moment.astimezone(zoneinfo.ZoneInfo(self.timezone))).get_prev(datetime)
+        return due
 
     def windows_on(self, day: date) -> list[Window]:
         """The windows of `expected` that a day is in."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sims_sync.config.school_entry import School
@@ -146,52 +146,113 @@ def works_again(school: School, failure: Failure, counts: Mapping[str, int], pla
     )
 
 
-def records_changed(school: School, before: Collection[str], now: Collection[str], places: Places) -> Mail:
-    """The records to correct in SIMS are others than after the last run.
+def records_changed(
+    school: School, before: Collection[str], now: Collection[str], links: tuple[Link, ...], *, to_office: bool = False
+) -> Mail:
+    """The records to correct in SIMS are others than those that were told last.
 
-    :param before: the findings of the last run.
-    :param now: of this one: ``<Person ID>:<code>`` each.
+    :param before: the findings that were told last.
+    :param now: those of the last good run: ``<Person ID>:<code>`` each.
+    :param to_office: whether it is for the school office (`office_emails`).
     """
     new, solved = set(now) - set(before), set(before) - set(now)
-    by_code = {name: Counter(map(_code, keys)) for name, keys in (("now", now), ("new", new), ("solved", solved))}
+    by_code = {name: Counter(map(code_of, keys)) for name, keys in (("now", now), ("new", new), ("solved", solved))}
     codes = [code for code in CODES if by_code["now"][code] or by_code["solved"][code]]
-    rows: list[tuple[str | int, ...]] = [
-        (code, *(by_code[name][code] for name in by_code), CODES[code].correct) for code in codes
+    rows: list[tuple[str | int | Link, ...]] = [
+        (
+            CODES[code].reason if to_office else code,
+            *(by_code[name][code] for name in by_code),
+            CODES[code].correct,
+        )
+        for code in codes
     ]
+    where = "it is on the run's page (For the school office), and has each record by its admission number."
+    to_do = f"Correct these in SIMS. Ask the data team for the list, if you have no access to Airflow: {where}"
+    if not to_office:
+        to_do = f"Send the school office the list: {where}"
     return Mail(
         subject=f"{school.name}: records to correct: {len(new):,} new, {len(solved):,} solved",
         tone="info",
-        happened=("What is wrong with records in SIMS has changed since the last run.",),
-        table=Table(("Code", "Now", "New", "Solved", "What to correct"), rows),
-        to_do="Send the school office the list: on the run's page, or errors.csv beside its report."
-        if by_code["now"]
-        else "Nothing: no record is wrong any more.",
-        links=(places.run, places.school),
+        happened=("What is wrong with records in SIMS has changed since this was last mailed.",)
+        if new or solved
+        else ("These records are still to be corrected in SIMS.",),
+        table=Table(("What is wrong" if to_office else "Code", "Now", "New", "Solved", "What to correct"), rows),
+        to_do=to_do if by_code["now"] else "Nothing: no record is wrong any more.",
+        links=links,
+        to_office=to_office,
     )
 
 
-def still_failing(failing: Sequence[tuple[School, Failure]], all_schools: Link) -> Mail:
-    """Each day, to one recipient: their schools that still fail, the longest failing one first."""
-    ordered = sorted(failing, key=lambda each: each[1].since)
-    number = len(ordered)
-    subject = f"{ordered[0][0].name} still fails" if number == 1 else f"{number} schools still fail"
+@dataclass(frozen=True)
+class Morning:
+    """How a school stands in the morning.
+
+    :param state: a key of :data:`MORNINGS`.
+    :param why: and what to do.
+    :param link: to its page.
+    """
+
+    school: School
+    state: str
+    link: Link
+    why: str = ""
+    since: datetime | None = None
+
+
+MORNINGS = {
+    "fails": "failing",
+    "waits": "waiting for an answer",
+    "late": "late",
+    "paused": "paused",
+    "new": "not run yet",
+    "in order": "in order",
+}
+"""How schools can stand, in words, the most urgent first."""
+
+
+def daily_digest(mornings: Sequence[Morning], all_schools: Link) -> Mail:
+    """Each day, to one recipient: how their schools stand, the longest failing one at the top."""
+    order = list(MORNINGS)
+    ordered = sorted(mornings, key=lambda each: (order.index(each.state), each.since or _FAR, each.school.name))
+    numbers = Counter(each.state for each in ordered)
+    failing = numbers["fails"]
+    if failing:
+        subject = f"{ordered[0].school.name} still fails" if failing == 1 else f"{failing:,} schools still fail"
+    elif attention := sum(numbers[state] for state in ("waits", "late")):
+        subject = f"{ordered[0].school.name} needs you" if attention == 1 else f"{attention:,} schools need you"
+    else:
+        subject = f"all well: {', '.join(_numbers(numbers))}"
+    told: list[tuple[str | int | Link, ...]] = [
+        (each.link, _at(each.since, each.school) if each.since else "", f"{MORNINGS[each.state]}. {each.why}")
+        for each in ordered
+        if each.state not in ("in order", "new")
+    ]
     return Mail(
         subject=subject,
-        tone="bad",
-        happened=("Their accounts are as the last good run left them.",),
-        table=Table(
-            ("School", "Since", "Why, and what to do"),
-            [
-                (
-                    school.name,
-                    _at(failure.since, school),
-                    f"{failure.words}. {failure.message} {failure.advice or _CLEAR}",
-                )
-                for school, failure in ordered
-            ],
+        tone="bad" if failing else "warn" if numbers["waits"] or numbers["late"] else "good",
+        happened=(
+            f"{_schools(len(ordered))}: {', '.join(_numbers(numbers))}.",
+            *(("The accounts of a school that fails are as its last good run left them.",) if failing else ()),
         ),
+        table=Table(("School", "Since", "How it stands, and what to do"), told) if told else None,
         links=(all_schools,),
     )
+
+
+def what_fails(failure: Failure) -> str:
+    """How a school fails, and what to do, in a line."""
+    return f"{failure.words}. {failure.message} {failure.advice or _CLEAR}"
+
+
+_FAR = datetime.max.replace(tzinfo=UTC)
+
+
+def _numbers(numbers: Mapping[str, int]) -> list[str]:
+    return [f"{numbers[state]:,} {words}" for state, words in MORNINGS.items() if numbers[state]]
+
+
+def _schools(number: int) -> str:
+    return f"{number:,} school{'' if number == 1 else 's'}"
 
 
 def begins_tomorrow(beginning: Sequence[tuple[School, Window | Pause]], all_schools: Link) -> Mail:
@@ -221,7 +282,8 @@ def _some(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(told)
 
 
-def _code(key: str) -> str:
+def code_of(key: str) -> str:
+    """The code of a finding's key."""
     return key.rpartition(":")[2]
 
 

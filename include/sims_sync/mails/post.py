@@ -13,7 +13,7 @@ class Post(Protocol):
     """Sends mails about a school's runs."""
 
     def send(self, school: School, mail: Mail) -> bool:
-        """Mail the school's ``alert_emails``. A mail that cannot be sent changes nothing else.
+        """Mail the ``alert_emails`` or the ``office_emails``. A mail that cannot be sent changes nothing else.
 
         :returns: whether it was sent.
         """

@@ -8,6 +8,7 @@ runs and those of a pause are nobody's emergency: they neither fail a school nor
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING
 from sims_sync.config.school_entry import School
 from sims_sync.mails import messages
 from sims_sync.mails.failure import Failure
+from sims_sync.mails.mail import Link
 from sims_sync.mails.post import Post
+from sims_sync.model.findings import CODES, SCHOOL_OFFICE
 from sims_sync.runs.documents import Report
 from sims_sync.runs.notices import FailureNotice, Notices
 from sims_sync.runs.reading import RunReader
@@ -102,18 +105,49 @@ def _tell_recovery(run: Run, report: Report, post: Post) -> None:
 
 
 def _tell_records(run: Run, report: Report, post: Post) -> None:
-    before = Notices.of(run.state.folder)
-    now = sorted(
-        {
-            f"{entry.school_identifier if entry.person_id is None else entry.person_id}:{entry.code}"
-            for entry in (*report.errors, *report.warnings)
-        }
-    )
-    if now == list(before.records or ()):
-        return
-    places = post.places(run.school, run.run_id)
-    if post.send(run.school, messages.records_changed(run.school, before.records or (), now, places)):
-        before.model_copy(update={"records": tuple(now)}).save(run.state.folder)  # else the next night tells of both
+    before, school = Notices.of(run.state.folder), run.school
+    found = {
+        f"{entry.school_identifier if entry.person_id is None else entry.person_id}:{entry.code}"
+        for entry in (*report.errors, *report.warnings)
+    }
+    before.model_copy(update={"found": tuple(sorted(found))}).save(run.state.folder)
+    places = post.places(school, run.run_id)
+    if school.office_emails and school.records_mail == "daily":
+        tell_records(school, run.state.folder, (places.run, places.school), post, to_office=True)
+    tell_records(school, run.state.folder, (places.run, places.school), post)
+
+
+def tell_records(
+    school: School, state: Folder, links: tuple[Link, ...], post: Post, *, to_office: bool = False, again: bool = False
+) -> bool:
+    """Tell which records are to be corrected, where they are others than those that were told last.
+
+    Where there are `office_emails`, the school office is told of what it corrects, and the data team of the rest.
+
+    :param state: the school's state.
+    :param again: whether it is told too where nothing has changed, as long as there are any.
+    :returns: whether a mail was sent.
+    """
+    notices = Notices.of(state)
+
+    def theirs(keys: Iterable[str] | None) -> set[str]:
+        return {key for key in keys or () if not school.office_emails or of_office(key) == to_office}
+
+    told = theirs(notices.records)
+    now = told if notices.found is None else theirs(notices.found)
+    if now == told and not (again and now):
+        return False
+    if not post.send(school, messages.records_changed(school, told, now, links, to_office=to_office)):
+        return False  # the next night tells of both
+    records = tuple(sorted(set(notices.records or ()) - told | now))
+    notices.model_copy(update={"records": records}).save(state)
+    return True
+
+
+def of_office(key: str) -> bool:
+    """Whether it is the school office that corrects what a finding's key tells of."""
+    code = CODES.get(messages.code_of(key))
+    return code is not None and code.who == SCHOOL_OFFICE
 
 
 def _failing(notices: Notices) -> Failure | None:

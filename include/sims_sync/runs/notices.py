@@ -40,12 +40,14 @@ class Notices(Document):
 
     :param failing: how the school fails; none: it works.
     :param told: the words in which that was told; empty: it was not, as the mail could not be sent.
-    :param records: findings of the last good run, ``<Person ID>:<code>`` each; none before the first.
+    :param records: the findings that were told last, ``<Person ID>:<code>`` each; none before the first.
+    :param found: those of the last good run; none: as told.
     """
 
     failing: FailureNotice | None = None
     told: str = ""
     records: tuple[str, ...] | None = None
+    found: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, state: Folder) -> Notices:

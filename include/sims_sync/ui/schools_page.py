@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sims_sync.config.school_entry import School
 from sims_sync.model.findings import CODES
@@ -107,7 +106,7 @@ def line(school: School, runs: Sequence[RunSummary], dag: DagState | None, root:
     late = not paused and school.synchronised and dag is not None and _is_late(school, runs, dag, now)
     files = RunReader(run_folder(root, school.id, active.run_id)) if active else None
     waits = files.waits_for_approval() if files else ()
-    standing, why, advice = _standing(school, runs, dag, waits, _due(school, now) if late else None)
+    standing, why, advice = _standing(school, runs, dag, waits, school.due_before(now) if late else None)
     return Line(
         school=school,
         standing=standing,
@@ -185,21 +184,11 @@ def _most_common_correction(run: RunSummary) -> str:
 
 
 def _is_late(school: School, runs: Sequence[RunSummary], dag: DagState, now: datetime) -> bool:
-    due = _due(school, now)
+    due = school.due_before(now)
     if due is None or now < due + LATE_AFTER:
         return False
     began = [at for at in (*(run.started_at for run in runs[:1]), *(run.started_at for run in dag.runs)) if at]
     return bool(began) and max(began) < due
-
-
-def _due(school: School, now: datetime) -> datetime | None:
-    """When the newest scheduled run was due; none where the schedule is manual."""
-    from croniter import croniter
-
-    if school.cron is None:
-        return None
-    due: datetime = croniter(school.cron, now.astimezone(ZoneInfo(school.timezone))).get_prev(datetime)
-    return due
 
 
 def _rejected(each: Line) -> int:
