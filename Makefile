@@ -24,7 +24,11 @@ PYTHON_FILES := dags plugins include docker tests
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { name = $$1; line = ""; words = split($$2, word, " "); \
+		for (i = 1; i <= words; i++) { \
+			if (length(line) + length(word[i]) > 56) { printf "  %-20s%s\n", name, line; name = ""; line = "" } \
+			line = line " " word[i] } \
+		printf "  %-20s%s\n", name, line }' Makefile
 
 .PHONY: demo
 demo: $(RUN_PINS) ## the sync on invented schools, with Airflow's UI, until Ctrl-C (ONCE=1: ends by itself; PORT=, STUDENTS=)

@@ -87,8 +87,13 @@ class School:
     def _until(self, ready: Callable[[], bool], what: str, run_id: str) -> None:
         deadline = time.monotonic() + PATIENCE
         while not ready():
-            assert time.monotonic() < deadline, f"{self.id} {run_id}: not {what}: {self.tasks(run_id)}"
+            assert time.monotonic() < deadline, f"{self.id} {run_id}: not {what}: {self._why(run_id)}"
             time.sleep(0.3)
+
+    def _why(self, run_id: str) -> str:
+        """How its stages ended, for the message of a test that waits in vain."""
+        ended = sorted(self.folder(run_id).glob("*.ended.json"))
+        return "; ".join([f"{self.tasks(run_id)}", *(f"{path.name}: {path.read_text()}" for path in ended)])
 
     def folder(self, run_id: str) -> Path:
         """The run's files."""

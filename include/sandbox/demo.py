@@ -20,8 +20,10 @@ from zoneinfo import ZoneInfo
 import requests
 
 from sandbox.demo_output import Output
+from sandbox.mailbox import INDEX
 from sandbox.nights import SCHOOLS, demo_school, follow_night
 from sandbox.processes import ProcessEnded, port_is_free, stop_leftovers
+from sandbox.sims.generator import LARGEST, SMALLEST
 from sandbox.stack import PROJECT, PortInUse, Stack
 from sims_sync.config.school_entry import School
 
@@ -61,6 +63,7 @@ def _run(folder: Path, options: argparse.Namespace, output: Output) -> int:
     today = datetime.now(ZoneInfo(school.timezone)).date()
     with Stack(folder, schools_config=SCHOOLS, ui_port=options.port or _usual_port(), say=output.line) as stack:
         stack.start_sandbox(school.id, students=options.students, seed=SEED, today=today)
+        stack.start_mailbox()
         stack.start_airflow(school.dag_id)
         succeeded = all(
             _night(stack, school, output, name, today - timedelta(days=ago)) for name, ago in NIGHTS.items()
@@ -68,6 +71,9 @@ def _run(folder: Path, options: argparse.Namespace, output: Output) -> int:
         output.where(
             {
                 "Airflow": f"{stack.url}   user {stack.username}   password {stack.password}",
+                "Directory": stack.directory,
+                "SIMS": stack.sims,
+                "Mails": str(stack.mails / INDEX),
                 "Reports": str(stack.store),
                 "Logs": f"{stack.folder / 'logs'} (processes), {stack.folder / 'airflow' / 'logs'} (tasks)",
             }
@@ -123,13 +129,32 @@ def _interrupt(number: int, _frame: object) -> None:
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 
+def _students(text: str) -> int:
+    return _within(text, SMALLEST, LARGEST, "A school has {} to {} students.")
+
+
+def _port(text: str) -> int:
+    return _within(text, 1024, 65535, "Give a port from {} to {}.")
+
+
+def _within(text: str, least: int, most: int, words: str) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(words.format(least, most))
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.demo", description="Some nights of the sync, on invented data."
     )
     parser.add_argument("--once", action="store_true", help="stop after the last night")
-    parser.add_argument("--students", type=int, default=300, help="how many students the school has (default: 300)")
-    parser.add_argument("--port", type=int, help="of Airflow's UI (default: 8080, or a free one when that is in use)")
+    parser.add_argument(
+        "--students",
+        type=_students,
+        default=300,
+        help=f"of the school, {SMALLEST} to {LARGEST} (default: 300)",
+    )
+    parser.add_argument("--port", type=_port, help="of Airflow's UI (default: 8080, or a free one when that is in use)")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="emptied first (default: .demo in the project)")
     return parser
 

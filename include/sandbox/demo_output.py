@@ -92,7 +92,7 @@ class Output:
         """Where to look, and how to log in, by what is there."""
         self.title("Where to look")
         for what, place in places.items():
-            self.line(f"{what:<8}  {place}")
+            self.line(f"{what:<9}  {place}")
 
 
 def _counts(report: Mapping[str, Any]) -> Table:

@@ -78,6 +78,7 @@ class Stack:
     :param environment: further variables for all processes.
     :param policies: Airflow's cluster policies, in Python, for its ``airflow_local_settings.py``.
     :param say: is told each step.
+    :ivar sims: where the SIMS broker is, and how to log in, once it is started; ``directory`` likewise.
     :raises PortInUse: ``ui_port`` was given and is in use.
     """
 
@@ -96,7 +97,8 @@ class Stack:
             raise PortInUse(f"Port {ui_port} is in use. Choose another one, or none: then a free one is taken.")
         port = ui_port or free_port()
         self.folder = folder.resolve()
-        self.store = self.folder / "store"
+        self.store, self.mails = self.folder / "store", self.folder / "mails"
+        self.sims = self.directory = ""
         self.url = f"http://127.0.0.1:{port}"
         self.username, self.password = "admin", secrets.token_urlsafe(9)
         self.say = say
@@ -138,9 +140,22 @@ class Stack:
         password, token = secrets.token_urlsafe(16), secrets.token_urlsafe(32)
         sims_url = self._serve("sims", sims, "--username", "sync", "--password", password)
         directory_url = self._serve("directory", directory, "--token", token)
+        self.sims = f"{sims_url}   user sync   password {password}"
+        self.directory = f"{directory_url}   token {token}"
         name = school_id.replace("-", "_")
         self.connect(f"sims_{name}", host=sims_url, login="sync", password=password)
         self.connect(f"directory_{name}", host=directory_url, password=token)
+
+    def start_mailbox(self) -> None:
+        """Start a mail server that keeps what it gets in :attr:`mails`, and set the connection that leads to it."""
+        port = free_port()
+        command = [sys.executable, "-m", "sandbox.mailbox", "--folder", str(self.mails), "--port", str(port)]
+        self._processes.start("mailbox", command, self.environment)
+        self._processes.wait_until(
+            lambda: "Keeping" in self._processes.log("mailbox").read_text(), "The mailbox is ready"
+        )
+        extra = {"from_email": "sync@example.org", "disable_ssl": True, "disable_tls": True}
+        self.connect("smtp_default", conn_type="smtp", host="127.0.0.1", port=port, extra=extra)
 
     def connect(self, connection_id: str, **fields: Any) -> None:
         """Set an Airflow connection, by default of type http, for the processes that start from now on."""

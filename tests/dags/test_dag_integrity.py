@@ -73,7 +73,7 @@ def test_report_runs_whatever_happened_and_does_not_decide_the_state_of_the_run(
 @pytest.mark.parametrize("task_id", TASKS)
 def test_every_task_has_retries_and_a_time_out(dag: DAG, task_id: str) -> None:
     task = dag.get_task(task_id)
-    assert task.retries == (0 if task_id in ("approve", "approve_leavers") else 3)
+    assert task.retries == 3
     assert task.execution_timeout
     assert isinstance(task.retry_policy, FaultRetryPolicy)
     assert task.doc_md, "the graph view explains each task"

@@ -12,6 +12,8 @@ from airflow.sdk import RetryAction, RetryDecision
 from sims_sync.airflow.retries import LONGEST_WAIT, FaultRetryPolicy
 from sims_sync.model.errors import (
     CredentialsRefused,
+    DeparturesNotApproved,
+    NotApproved,
     PermanentFault,
     PermissionMissing,
     RollRefused,
@@ -36,7 +38,9 @@ def delay(fault: Exception, try_number: int = 1) -> timedelta:
     return decision.retry_delay
 
 
-@pytest.mark.parametrize("kind", [PermanentFault, CredentialsRefused, PermissionMissing, RollRefused])
+@pytest.mark.parametrize(
+    "kind", [PermanentFault, CredentialsRefused, PermissionMissing, RollRefused, NotApproved, DeparturesNotApproved]
+)
 def test_a_permanent_fault_fails_at_once_with_the_thing_to_do(kind: type[SyncError]) -> None:
     decision = decided(kind("The password is wrong.", advice="Correct it."))
     assert decision.action == RetryAction.FAIL

@@ -93,7 +93,7 @@ def ended_held(school: School) -> dict[str, Any]:
     assert {tasks[task] for task in ("load", "approve_leavers", "disable_leavers")} == {"upstream_failed"}
     assert tasks["report"] == "success"
     report = school.report(RUN)
-    assert report["outcome"] == "held"
+    assert report["outcome"] == "held", report["reason"]
     assert HELD in report["reason"]
     assert_nothing_was_written(school)
     return report

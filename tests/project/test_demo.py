@@ -7,6 +7,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sandbox import demo
 from sandbox.demo_output import Output
 
 NIGHTS_SECONDS = 500
@@ -65,6 +67,11 @@ def test_the_demo_runs_its_nights_shows_their_reports_and_stops_every_process(tm
     assert counts[2]["enabled"] == 1, "the returner"
     assert output.count("Outcome: success") == 3
     assert "user admin   password" in output
+    directory = re.search(r"Directory  (\S+)   token (\S+)", output)
+    assert directory
+    assert re.search(r"SIMS       \S+   user sync   password \S+", output)
+    assert "Mails      " + str(tmp_path / "mails" / "index.html") in output
+    assert "records to correct" in (tmp_path / "mails" / "index.html").read_text()
     assert "\x1b" not in output
     assert not (tmp_path / "store" / "of-an-earlier-demo").exists()
     assert _left_running(tmp_path) == []
@@ -118,3 +125,21 @@ def test_a_report_is_shown_as_tables_without_the_codes_of_a_terminal() -> None:
     assert "[bold]no id[/bold]" in shown
     assert "8 more in errors.csv" in shown
     assert shown.index("gender_unknown") < shown.index("invalid_date")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--students", "3", "A school has 10 to 100000 students."),
+        ("--students", "many", "A school has 10 to 100000 students."),
+        ("--port", "99999", "Give a port from 1024 to 65535."),
+        ("--port", "0", "Give a port from 1024 to 65535."),
+    ],
+)
+def test_a_number_that_cannot_be_is_said_before_anything_begins(
+    option: str, value: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        demo.main([option, value, "--folder", str(tmp_path / "demo")])
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "demo").exists()

@@ -27,7 +27,8 @@ class Approval(HITLOperator):
     """Lets through what is within the limits; what is held waits until a person approves it.
 
     The approval is for that plan (its hash), and holds for it when the run is cleared. It lapses before the next
-    scheduled run; rejection and time-out fail the run.
+    scheduled run; rejection and time-out fail the run, and are not tried again (``airflow.retries``). A question that
+    Airflow could not take is.
 
     :param stage: the task's id, and which gate it is (``night.approval.GATES``).
     :param told: what the task before it returned.
@@ -44,7 +45,6 @@ class Approval(HITLOperator):
             body="",
             options=list(OPTIONS),
             defaults=REJECT,
-            retries=0,  # a rejection that is retried would ask again
             response_timeout=RUN_TIMEOUT,  # until the plan is there to tell
             **options,
         )
