@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from earlier_runs import ran_before
 from mail_server import OVER_LOOPBACK
 from proxy import Proxy, proxy_to
 from sandbox.directory import server as directory_server
@@ -22,6 +23,7 @@ from sandbox.sims.database import Database
 from sandbox.sims.server import Broker
 from sandbox.stack import Stack
 from sims_sync.store.layout import run_name
+from sims_sync.store.local import LocalFolder
 
 PATIENCE = 120.0
 """Seconds to wait for a run, or for a task of it."""
@@ -114,6 +116,10 @@ class School:
     def active(self) -> set[int]:
         """The Person IDs whose account is active."""
         return {person for person, user in self.accounts().items() if user["active"]}
+
+    def ran_before(self) -> None:
+        """Give it a past, so that accounts that are there already are no question."""
+        ran_before(LocalFolder(self.stack.store), self.id)
 
     def enrol(self, people: Iterable[int], **student: Any) -> None:
         """Put students on roll in SIMS."""

@@ -76,21 +76,20 @@ def test_ten_schools_are_shared_by_two_workers(site: Installation) -> None:
     assert len({task["hostname"] for task in tasks} - {""}) == WORKERS
 
 
-def test_held_departures_are_approved_over_the_rest_api(site: Installation, killed_worker: str) -> None:
+def test_a_held_first_night_on_accounts_is_approved_over_the_rest_api(site: Installation, killed_worker: str) -> None:
     site.airflow.trigger(dag_of(HELD), run_id=RUN)
     site.until(
-        lambda: site.airflow.task_states(dag_of(HELD), RUN).get("approve_leavers") == "awaiting_input",
-        "the departures are held",
+        lambda: site.airflow.task_states(dag_of(HELD), RUN).get("approve") == "awaiting_input",
+        "the plan is held",
     )
     assert {account["active"] for account in site.accounts(HELD)} == {True}
     (mail,) = site.mails("School held")
-    assert f"/dags/{dag_of(HELD)}/runs/{RUN}/tasks/approve_leavers/required_actions" in mail["Text"]
-    assert (
-        "8 of 20 active student accounts would be disabled"
-        in site.airflow.question(dag_of(HELD), RUN, "approve_leavers")["body"]
-    )
+    assert f"/dags/{dag_of(HELD)}/runs/{RUN}/tasks/approve/required_actions" in mail["Text"]
+    asked = site.airflow.question(dag_of(HELD), RUN, "approve")["body"]
+    assert "the directory has 20 student accounts already: 12 of them have the Person ID" in asked
+    assert "8 of 20 active student accounts would be disabled" in asked
     time.sleep(3)  # Airflow 3.3 fails a task that is answered before its scheduler has noticed that it waits
-    site.airflow.answer(dag_of(HELD), RUN, "approve_leavers", "Approve")
+    site.airflow.answer(dag_of(HELD), RUN, "approve", "Approve all")
     assert site.wait(HELD, RUN) == "success"
     active = {int(account["externalId"]) for account in site.accounts(HELD) if account["active"]}
     assert active == set(HELD.on_roll)

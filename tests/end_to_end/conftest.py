@@ -16,6 +16,7 @@ import pytest
 import yaml
 from airflow.dag_processing.dagbag import DagBag
 
+from earlier_runs import ran_before
 from nights_without_airflow import run_night, run_of
 from sandbox.directory import server as directory_server
 from sandbox.sims import server as sims_server
@@ -128,6 +129,12 @@ def night(tmp_path: Path) -> Night:
         return Ran("failed" if went.fault else "success", went.states, folder, _report(folder))
 
     return night
+
+
+@pytest.fixture
+def with_a_past(tmp_path: Path) -> None:
+    """Accounts that are there already are no question."""
+    ran_before(open_store(tmp_path / "store"), "green-abbey")
 
 
 @pytest.fixture

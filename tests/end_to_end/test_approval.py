@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import requests
 
+from earlier_runs import EARLIER
 from mail_server import Mailbox, mail_server, parts
 from scheduled import School, scheduled_schools
 from sims_sync.runs.reading import RunReader
+from sims_sync.runs.state import SchoolState
 from sims_sync.store.local import LocalFolder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -51,6 +53,7 @@ def schools(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Itera
     """Schools where 8 of 20 students left, 12 have changes, and one joined, all on the night of a plan that is held."""
     with scheduled_schools(tmp_path_factory.mktemp("schools"), SCHOOLS, smtp_port=mailbox.port) as schools:
         for school in schools.values():
+            school.ran_before()
             school.enrol((*STAY, *JOIN), **PERSON)
             for person_id in (*STAY, *LEAVE):
                 school.directory.put_user(account_of(person_id))
@@ -82,7 +85,9 @@ def at(school_id: str) -> pytest.MarkDecorator:
 def assert_nothing_was_written(school: School) -> None:
     assert school.directory.writes == 0
     assert school.active() == {*STAY, *LEAVE}
-    assert not (school.folder(RUN).parent / "state" / "mark.json").exists()
+    mark = SchoolState(LocalFolder(school.stack.store), school.id).mark()
+    assert mark
+    assert mark.run_id == EARLIER
 
 
 def ended_held(school: School) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def school(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterat
     settings: dict[str, dict[str, Any]] = {"renumbered": {"alert_emails": ["data-team@example.org"]}}
     with scheduled_schools(tmp_path_factory.mktemp("schools"), settings, smtp_port=mailbox.port) as schools:
         school = schools["renumbered"]
+        school.ran_before()
         school.enrol(AFTER, **PERSON)
         for person_id, before in zip(AFTER, BEFORE, strict=True):
             school.directory.put_user(account_of(before, user_name=f"{person_id:06d}"))

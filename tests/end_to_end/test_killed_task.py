@@ -24,6 +24,7 @@ def tries(school: School, task: str) -> int:
 def test_a_killed_load_and_a_killed_disabling_are_tried_again_and_leave_no_duplicate(tmp_path: Path) -> None:
     with scheduled_schools(tmp_path, {"killed": {}}, bulk=False) as schools:
         school = schools["killed"]
+        school.ran_before()
         school.enrol((*JOINED, *CHANGED))
         for person_id in (*CHANGED, *LEFT):
             account = {"userName": f"{person_id:06}", "externalId": f"{person_id}", "active": True}

@@ -145,6 +145,7 @@ def test_a_dry_run_writes_nothing_and_says_what_a_real_one_would_do(
     assert directory.reports() == []
 
 
+@pytest.mark.usefixtures("with_a_past")
 def test_only_these_person_ids_means_these_students_alone_and_no_leaver_check(
     sims: Database, directory: Running, night: Night
 ) -> None:
@@ -232,6 +233,7 @@ def test_a_school_with_no_module_is_skipped_visibly_with_that_reason(
     assert directory.requests == []
 
 
+@pytest.mark.usefixtures("with_a_past")
 def test_two_accounts_with_one_person_id_are_left_alone(sims: Database, directory: Running, night: Night) -> None:
     sims.put_student(101)
     sims.put_student(102)
@@ -243,6 +245,7 @@ def test_two_accounts_with_one_person_id_are_left_alone(sims: Database, director
     assert all(user["active"] for user in directory.users())
 
 
+@pytest.mark.usefixtures("with_a_past")
 def test_an_earlier_attempt_that_got_through_is_found_and_makes_no_duplicate(
     sims: Database, directory: Running, night: Night
 ) -> None:

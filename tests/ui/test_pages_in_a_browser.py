@@ -48,6 +48,7 @@ def schools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scho
             school.enrol(range(101, 113))
             school.sims.put_student(120, email=None)
             school.sims.put_student(121, surname=None)
+        schools["held"].ran_before()
         for person_id in range(201, 213):
             schools["held"].directory.put_user(
                 {"userName": str(person_id), "externalId": str(person_id), "roles": [{"value": "student"}]}

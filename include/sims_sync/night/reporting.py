@@ -98,7 +98,7 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
         only_person_ids=run.parameters.only_person_ids,
         planned_only=outcome in NOTHING_WRITTEN and left.output(LoadFacts) is None,
     )
-    notes = [*_for_whom(run, left), *_notes(left)]
+    notes = [*_for_whom(run, left), *_notes(run, left)]
     report = build_report(head, _counts(left, head, findings), findings, since, solved, notes)
     shown = RedactedReader(left.folder, run.attributes)
     told = shown.findings()
@@ -171,12 +171,14 @@ def _people(person_ids: Sequence[str], more: str, said: str = "") -> list[str]:
     return [*named, *([more.format(len(person_ids) - _NAMED)] if person_ids[_NAMED:] else [])]
 
 
-def _notes(left: RunReader) -> list[str]:
+def _notes(run: Run, left: RunReader) -> list[str]:
     """What a reader must know of the whole run, once."""
     plan, approval, departures = left.output(PlanFacts), left.output(ApproveFacts), left.output(ApproveLeaversFacts)
     if plan is None:
         return []
-    notes = [f"The plan is over a limit: {reason}" for reason in (*plan.facts.reasons, *plan.facts.departure_reasons)]
+    unwritten = run.parameters.dry_run or plan.facts.superseded
+    held = f"The plan {'would be' if unwritten else 'is'} held"
+    notes = [f"{held}: {reason}" for reason in (*plan.facts.reasons, *plan.facts.departure_reasons)]
     notes += [
         f"{number} departures were expected ({name}): they count towards no limit."
         for name, number in plan.facts.expected.items()

@@ -268,7 +268,7 @@ class RunReader:
         if (ended := self.ended(stage)) is not None:
             return StageState(stage, ended.how, ended.reason)
         if stage == self.waits_at():
-            return StageState(stage, "waiting", "The plan is over a limit.")
+            return StageState(stage, "waiting", "A person must approve it.")
         return StageState(stage, "")
 
     def _opened(self, facts: type[F]) -> StageOutput[F] | None:
