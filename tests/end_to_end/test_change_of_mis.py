@@ -157,11 +157,14 @@ def test_a_linked_account_that_this_sync_disabled_is_enabled(school: SchoolWitho
     night(school, [pupil(1), pupil(2)])
     assert counts(night(school, [pupil(2)], approved_by="Anna"))["disabled"] == 1
     back = [*renumbered([pupil(1)]), pupil(2)]
+    planned = night(school, back, link_accounts="certain", dry_run=True)
+    assert counts(planned) == {"extracted": 2, "updated": 1, "enabled": 1, "unchanged": 1}
     waiting = night(school, back)
     assert codes(waiting) == {("9000001", "account_to_link")}
     assert waiting.reported
     assert "this student cannot log in" in waiting.reported.report.errors[0].message
-    night(school, back, link_accounts="certain", approved_by="Anna")
+    told = night(school, back, link_accounts="certain", approved_by="Anna")
+    assert counts(told) == {"extracted": 2, "updated": 1, "enabled": 1, "unchanged": 1}
     (user,) = [user for user in directory.users() if user["externalId"] == "9000001"]
     assert (user["active"], "disabledBySync" in user[EXTENSION]) == (True, False)
 

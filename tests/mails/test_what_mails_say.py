@@ -48,6 +48,7 @@ MAILS = {
     "run_failed": kinds.run_failed(SCHOOL, REFUSED, 0, PLACES),
     "plan_held": kinds.plan_held(
         SCHOOL,
+        subject="Green Abbey: approve 1,009 changes?",
         effective_date="2026-09-11",
         reasons=["8 of 20 active student accounts would be disabled."],
         counts={"to create": 1, "to disable": 1_008},
@@ -156,7 +157,7 @@ def test_what_begins_at_hundreds_of_schools_is_one_line() -> None:
 def test_the_question_about_a_plan_tells_of_its_departures_where_they_can_be_left_out() -> None:
     held = {"effective_date": "2026-09-11", "reasons": [], "counts": {}, "lapses_at": FRIDAY, "places": PLACES}
     for without in (True, False):
-        mail = kinds.plan_held(SCHOOL, without_departures=without, **held)
+        mail = kinds.plan_held(SCHOOL, subject="Approve?", without_departures=without, **held)
         assert ("Approve without departures" in mail.text) == without
 
 

@@ -10,6 +10,7 @@ from night_schools import NightSchool
 
 from nights_without_airflow import Night
 from sims_sync.model.errors import NotApproved
+from sims_sync.night.approval import GATES
 
 MONDAY, TUESDAY, WEDNESDAY = (date(2026, 9, 14) + timedelta(days=day) for day in range(3))
 PEOPLE = range(101, 109)
@@ -100,3 +101,24 @@ def test_who_began_with_one_student_on_an_empty_directory_is_not_asked(school: N
     school.on_roll((PEOPLE, "9"))
     assert school.night(MONDAY, only_person_ids=frozenset({"101"})).fault is None
     assert school.night(TUESDAY).fault is None
+
+
+def subject(school: NightSchool) -> str:
+    """What the last night asks."""
+    return GATES["approve"].open(school.run_of_the_last_night(), None).subject
+
+
+def test_the_question_says_what_is_asked_where_nothing_would_be_changed(school: NightSchool) -> None:
+    school.on_roll((PEOPLE, "9"))
+    for person_id in PEOPLE:
+        school.ask("POST", "/Users", account(None, person_id))
+    why(school.night(MONDAY))
+    assert subject(school) == "Green Abbey: 8 students to link to their accounts?"
+
+
+def test_the_question_about_a_plan_that_changes_nothing_counts_nothing(school: NightSchool) -> None:
+    school.on_roll((PEOPLE, "9"))
+    assert school.night(MONDAY).fault is None
+    school.run(TUESDAY).state.folder.remove("mark.json")
+    why(school.night(TUESDAY))
+    assert subject(school) == "Green Abbey: approve the plan?"

@@ -51,6 +51,7 @@ def run_failed(school: School, failure: Failure, written: int | None, places: Pl
 def plan_held(
     school: School,
     *,
+    subject: str,
     effective_date: str,
     reasons: Sequence[str],
     counts: Mapping[str, int],
@@ -58,15 +59,16 @@ def plan_held(
     lapses_at: datetime,
     places: Places,
 ) -> Mail:
-    """A plan is over a limit and waits for a person.
+    """A plan is held and waits for a person.
 
-    :param reasons: each limit exceeded.
+    :param subject: the question in one line.
+    :param reasons: why it is held.
     :param counts: accounts, by what would be done with them in words.
     :param without_departures: whether the person may approve all but the departures.
     """
     without = " Approve without departures, if only the leavers look wrong: then nobody is disabled."
     return Mail(
-        subject=f"{school.name}: approve {sum(counts.values()):,} changes?",
+        subject=subject,
         tone="warn",
         happened=(
             f"The plan for the roll of {effective_date} is held. Nothing is written until a person approves it.",

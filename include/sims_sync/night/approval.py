@@ -72,7 +72,15 @@ class PlanGate(Gate):
 
     @property
     def subject(self) -> str:
-        return f"{self.run.school.name}: approve {sum(self.plan.told[kind] for kind in _KINDS)} changes?"
+        return f"{self.run.school.name}: {self._asked()}?"
+
+    def _asked(self) -> str:
+        changes, people = sum(self.plan.told[kind] for kind in _KINDS), 0
+        if not changes and "pairs.parquet" in self.plan.files:
+            people = self.plan.table("pairs")["person_id"].nunique()
+        if people:
+            return f"{people:,} students to link to their accounts"
+        return f"approve {changes:,} changes" if changes else "approve the plan"
 
     def question(self, lapses_at: datetime) -> str:
         rows = [
@@ -99,6 +107,7 @@ class PlanGate(Gate):
     def mail(self, lapses_at: datetime, places: Places) -> Mail:
         return plan_held(
             self.run.school,
+            subject=self.subject,
             effective_date=self.plan.facts.effective_date.isoformat(),
             reasons=self.reasons,
             counts={words: self.plan.told[kind] for kind, words in _KINDS.items()},

@@ -124,7 +124,15 @@ def _counts(left: RunReader, head: ReportHead, findings: pd.DataFrame) -> dict[s
         findings=findings,
         planned=plan.counts if plan else None,
         results=None if head.planned_only else _results(left),
+        enabling=_links_that_enable(left) if plan and plan.counts.get("link") else (),
     )
+
+
+def _links_that_enable(left: RunReader) -> frozenset[str | None]:
+    """Who gets an account back that the sync had disabled, under another Person ID."""
+    plan = left.plan()
+    links = [change for change in plan.changes if change.kind == "link"] if plan else []
+    return frozenset(change.person_id for change in links if "active" in change.attributes)
 
 
 def _outcome(run: Run, left: RunReader, broken: str | None) -> tuple[Outcome, str]:
@@ -213,7 +221,7 @@ def _of_extension(attributes: Sequence[Attribute], off: Collection[str]) -> list
 
 
 def _results(left: RunReader) -> pd.DataFrame:
-    return pd.DataFrame([each.model_dump() for each in left.results()], columns=["kind", "result"])
+    return pd.DataFrame([each.model_dump() for each in left.results()], columns=["kind", "result", "person_id"])
 
 
 def _send(run: Run, report: Report, left: RunReader) -> None:

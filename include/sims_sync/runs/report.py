@@ -47,6 +47,7 @@ def count(
     findings: pd.DataFrame,
     planned: Mapping[str, int] | None,
     results: pd.DataFrame | None,
+    enabling: Collection[str | None] = (),
 ) -> dict[str, int]:
     """How many records met which fate; each extracted record is counted once (SPEC section 11).
 
@@ -56,14 +57,17 @@ def count(
     :param planned: the plan's counts by kind, none where the run did not come that far: then all who validated failed.
     :param results: what the writes did: ``kind``, ``result`` (``done``, ``rejected`` or ``failed``); none where nothing
         was to be written.
+    :param enabling: the people whose linked account is enabled with that; ``results`` then has ``person_id``, too.
     """
     plan = planned or {}
     if results is None:
         done: Mapping[str, int] = plan
-        refused = 0
+        refused, enabled = 0, len(enabling)
     else:
         done = Counter(map(str, results.loc[results["result"] == "done", "kind"]))
         refused = int(((results["result"] == "rejected") & results["kind"].isin(list(_STUDENT_KINDS))).sum())
+        linked = results[(results["result"] == "done") & (results["kind"] == "link")]
+        enabled = int(linked["person_id"].isin(list(enabling)).sum()) if enabling else 0
     to_write = sum(plan.get(kind, 0) for kind in _STUDENT_KINDS)
     written = sum(done.get(kind, 0) for kind in _STUDENT_KINDS)
     stops = findings["code"].map(lambda code: CODES[code].stops).astype(bool)
@@ -74,7 +78,7 @@ def count(
         "created": done.get("create", 0),
         "updated": sum(done.get(kind, 0) for kind, count in _STUDENT_KINDS.items() if count == "updated"),
         "unchanged": plan.get("unchanged", 0),
-        "enabled": done.get("enable", 0),
+        "enabled": done.get("enable", 0) + enabled,
         "disabled": sum(done.get(kind, 0) for kind in _LEAVER_KINDS),
         "failed": accepted if planned is None else to_write - written - refused,
     }
