@@ -89,11 +89,35 @@ def test_the_trigger_form_describes_every_parameter(dag: DAG) -> None:
         assert trigger_form()[name].description
 
 
-@pytest.mark.parametrize(("name", "value"), [("link_accounts", "all"), ("link_accounts", ""), ("link_except", ["x"])])
+PEOPLE = ("only_person_ids", "link_except")
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+@pytest.mark.parametrize("value", ["2447\n0101\n", "2447, 101; 5", "", "\n", [2447, 101], ["2447"], []])
+def test_person_ids_are_typed_one_a_line_or_sent_as_a_list(name: str, value: Any) -> None:
+    assert trigger_form()[name].resolve(value) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("link_accounts", value) for value in ("all", "")),
+        *((name, value) for name in PEOPLE for value in ("Ada", "2447\nx", "-5", 2447)),
+        *((name, [value]) for name in PEOPLE for value in ("x", -5, 1.5, None, [1])),
+    ],
+)
 def test_the_trigger_form_refuses_what_no_run_knows(name: str, value: Any) -> None:
     with pytest.raises(ParamValidationError):
         trigger_form()[name].resolve(value)
     assert trigger_form()[name].resolve() is None
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_the_form_has_a_field_of_several_lines_for_person_ids(name: str) -> None:
+    """It looks at the first type that is not `null`; for others than text it has an editor of JSON."""
+    schema = trigger_form()[name].schema
+    assert next(each for each in schema["type"] if each != "null") == "string"
+    assert schema["format"] == "multiline"
 
 
 def test_runs_of_one_school_do_not_overlap(dag: DAG) -> None:

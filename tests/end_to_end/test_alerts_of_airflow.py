@@ -19,12 +19,13 @@ from sims_sync.airflow.alerts import on_report_failure, on_run_failure, run_is_l
 from sims_sync.airflow.smtp import AirflowPost
 from sims_sync.mails.failure import Failure
 from sims_sync.model.findings import FINDING_COLUMNS
-from sims_sync.night.news import after_report
+from sims_sync.night.news import after_report, failing
 from sims_sync.night.reporting import Reported
 from sims_sync.night.school import find_school
 from sims_sync.runs.documents import PlanFacts, Report
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.report import ReportHead, build_report
+from sims_sync.store.layout import state_folder
 from sims_sync.store.local import LocalFolder
 
 NOW = datetime(2026, 9, 15, 3, tzinfo=UTC)
@@ -86,7 +87,8 @@ def test_a_plan_that_was_not_approved_has_written_nothing_whatever_it_counts(
     run: Any = SimpleNamespace(
         school=find_school("green-abbey"),
         run_id="tonight",
-        parameters=SimpleNamespace(dry_run=False, only_person_ids=None),
+        parameters=SimpleNamespace(dry_run=False),
+        is_whole=True,
         state=SimpleNamespace(folder=LocalFolder(tmp_path / "state")),
     )
     failure = Failure(NOW, "tonight", "approve", "NotApproved", "Nobody approved the plan in time: it lapsed.")
@@ -95,6 +97,14 @@ def test_a_plan_that_was_not_approved_has_written_nothing_whatever_it_counts(
     ((_, mail),) = mailbox.mails
     assert mail["Subject"] == "[sims-sync] Green Abbey School: the plan was not approved"
     assert meaning in parts(mail)[0]
+
+
+def test_a_run_for_some_students_alone_that_airflow_stops_is_told_and_does_not_fail_the_school(
+    mailbox: Mailbox, tmp_path: Path
+) -> None:
+    on_run_failure("green-abbey")(context(only_person_ids=[101]))
+    assert mailbox.subjects == ["[sims-sync] Green Abbey School: the run was stopped"]
+    assert failing(state_folder(LocalFolder(tmp_path), "green-abbey")) is None
 
 
 def late(run_id: str = "tonight", **own: Any) -> dict[str, Any]:
@@ -123,6 +133,29 @@ def test_a_plan_that_a_person_was_asked_about_is_not_told_as_late(held: RunFiles
     held.record_question(held.open(PlanFacts), NOW + timedelta(hours=8))
     asyncio.run(run_is_late("green-abbey", 180, late()))
     assert mailbox.subjects == []
+
+
+BEGAN = datetime.now(UTC) - timedelta(hours=3)
+
+
+@pytest.mark.parametrize(
+    ("own", "reported_at", "told"),
+    [
+        ({"state": "failed"}, None, 0),
+        ({"state": "success"}, None, 0),
+        ({"state": "running"}, None, 1),
+        ({"state": "running", "start_date": BEGAN.isoformat()}, BEGAN + timedelta(minutes=1), 0),
+        ({"state": "queued", "start_date": None}, BEGAN, 0),
+        ({"state": "running", "start_date": BEGAN.isoformat()}, BEGAN - timedelta(minutes=1), 1),
+    ],
+)
+def test_a_run_that_has_ended_is_not_late_and_one_that_was_cleared_and_goes_on_is(
+    held: RunFiles, mailbox: Mailbox, tmp_path: Path, own: dict[str, Any], reported_at: datetime | None, told: int
+) -> None:
+    if reported_at is not None:
+        reported(tmp_path, reported_at)
+    asyncio.run(run_is_late("green-abbey", 180, late(**own)))
+    assert len(mailbox.mails) == told
 
 
 PAUSED_ON = "2026-10-01"

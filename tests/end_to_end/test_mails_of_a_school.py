@@ -96,6 +96,21 @@ def test_a_dry_run_neither_tells_of_a_failure_nor_of_its_end(
     assert len(mailbox.mails) == 1
 
 
+def test_a_run_for_some_students_alone_that_failed_is_told_and_does_not_fail_the_school(
+    school: Callable[..., None], dag_night: Night, mailbox: Mailbox
+) -> None:
+    first, second, third, fourth = nights(4)
+    school("wrong")
+    dag_night(first, only_person_ids=[101])
+    assert mailbox.subjects == ["[sims-sync] Green Abbey School: SIMS refused the password"]
+    school("secret")
+    dag_night(second)
+    school("wrong")
+    dag_night(third)
+    dag_night(fourth, only_person_ids=[101])
+    assert len(mailbox.mails) == 2, "a good night after it says nothing, and the failure of a night is news"
+
+
 def test_records_are_told_of_when_they_change_and_only_then(
     school: Callable[..., None], dag_night: Night, mailbox: Mailbox, sims: Database
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -215,9 +215,10 @@ def test_a_paused_run_neither_fails_a_school_nor_heals_it_and_is_never_late(scho
         after_report(run, night.reported, post)
     assert [mail.subject for mail in post.mails] == ["Green Abbey: the roll from SIMS was refused"]
     reader, hours = RunReader(run.files.folder), timedelta(hours=3)
-    tell_late(run.school, "tonight", reader, hours, INSIDE, post)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    tell_late(run.school, "tonight", reader, tomorrow, hours, INSIDE, post)
     assert len(post.mails) == 1
-    tell_late(run.school, "tonight", reader, hours, AFTER, post)
+    tell_late(run.school, "tonight", reader, tomorrow, hours, AFTER, post)
     assert post.mails[1].subject == "Green Abbey: the run is late"
 
 

@@ -23,6 +23,7 @@ GAUGES = {
 def emit(report: Report) -> None:
     """Send a run's metrics. None is sent where Airflow has no metrics configured.
 
+    The gauges are of runs that decide how the school stands: not of a dry run, nor of one for some students alone.
     Beside the counts: ``sims_sync.<school>.runs.<outcome>`` counts runs, ``sims_sync.<school>.run_seconds`` times them.
     The school stands in the name, since StatsD drops tags: the gauges of all schools would be one.
 
@@ -34,5 +35,5 @@ def emit(report: Report) -> None:
     took = report.finished_at - report.started_at
     stats.incr(f"{school}.runs.{report.outcome}")
     stats.timing(f"{school}.run_seconds", took)
-    for name in GAUGES:
+    for name in GAUGES if report.decides else ():
         stats.gauge(f"{school}.{name}", report.counts[name])

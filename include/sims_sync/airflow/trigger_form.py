@@ -22,13 +22,9 @@ def trigger_form() -> dict[str, Param]:
             description="The date whose roll is synchronised. Default: the run's own date in the school's time zone. "
             "A date after today takes a dry run.",
         ),
-        "only_person_ids": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "integer", "minimum": 0},
-            title="Only these Person IDs",
-            description="Synchronise these students alone, a Person ID a line. "
-            "Nobody's account is disabled in such a run.",
+        "only_person_ids": _person_ids(
+            "Only these Person IDs",
+            "Synchronise these students alone, a Person ID a line. Nobody's account is disabled in such a run.",
         ),
         "allow_older": Param(
             False,
@@ -52,11 +48,24 @@ def trigger_form() -> dict[str, Param]:
             description="Give the accounts that stand under another Person ID, or under none, to their students, as "
             "after a change of MIS: those that are certain, or the likely ones too. The plan waits for an approval.",
         ),
-        "link_except": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "integer", "minimum": 0},
-            title="Link all but these Person IDs",
-            description="Students who are not linked in this run, a Person ID a line.",
+        "link_except": _person_ids(
+            "Link all but these Person IDs", "Students who are not linked in this run, a Person ID a line."
         ),
     }
+
+
+def _person_ids(title: str, description: str) -> Param:
+    """Person IDs, typed one a line; or a list, as programs send it.
+
+    The first type is the one that the form has a field for, and `pattern` has Airflow turn away what is no Person ID
+    before it keeps it. With a list of numbers as the first type, the field is an editor of JSON whose cursor jumps.
+    """
+    return Param(
+        None,
+        type=["null", "string", "array"],
+        format="multiline",
+        pattern=r"^[0-9\s,;]*$",
+        items={"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+$"},
+        title=title,
+        description=description,
+    )

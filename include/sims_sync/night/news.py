@@ -3,7 +3,8 @@
 `report` ends every run, so it tells most: it knows what failed and what was written. What it cannot tell (its own
 failure, and that of a run which was stopped as a whole) whoever runs the stages has told here. A failure is told once
 for as long as it is the same one (:attr:`Failure.words`), then by the daily digest. Dry runs, superseded
-runs and those of a pause are nobody's emergency: they neither fail a school nor heal it.
+runs and those of a pause are nobody's emergency: they neither fail a school nor heal it. A run for some students alone
+that failed is told to who waits for it, and no more: it does not fail the school either.
 """
 
 from __future__ import annotations
@@ -38,19 +39,26 @@ def after_report(run: Run, reported: Reported, post: Post) -> None:
         return
     if reported.failure is not None:
         written = 0 if report.wrote_nothing else sum(report.counts[name] for name in _WRITTEN)
-        tell_failure(run.school, run.state.folder, reported.failure, written, post)
-    elif run.parameters.only_person_ids is None:
+        tell_failure(run.school, run.state.folder, reported.failure, written, post, of_school=run.is_whole)
+    elif run.is_whole:
         _tell_recovery(run, report, post)
         _tell_records(run, report, post)
 
 
-def tell_failure(school: School, state: Folder, failure: Failure, written: int | None, post: Post) -> None:
+def tell_failure(
+    school: School, state: Folder, failure: Failure, written: int | None, post: Post, *, of_school: bool = True
+) -> None:
     """Tell of a failure, unless it was told before; keep it for the digest.
 
     :param state: the school's state.
     :param written: accounts written until then; none where nobody can tell.
+    :param of_school: whether the school fails now; a run for some students alone says nothing of it, and is not kept.
     """
     before = Notices.of(state)
+    if not of_school:
+        if before.told != failure.words:
+            post.send(school, messages.run_failed(school, failure, written, post.places(school, failure.run_id)))
+        return
     first = _failing(before)
     if first is not None:
         failure = replace(failure, since=first.since)
@@ -62,29 +70,41 @@ def tell_failure(school: School, state: Folder, failure: Failure, written: int |
 
 
 def tell_unreported(
-    school: School, state: Folder, run: RunReader, failure: Failure, began: datetime | None, post: Post
+    school: School,
+    state: Folder,
+    run: RunReader,
+    failure: Failure,
+    began: datetime | None,
+    post: Post,
+    *,
+    of_school: bool = True,
 ) -> None:
     """Tell of a run that failed without a report of its own.
 
     :param run: what it has left.
     :param began: when this try of the run began.
+    :param of_school: whether the school fails now.
     """
     if run.reported_since(began):
         return  # `report` has told it
     told = failing(state)
     if told is None or (told.run_id, told.stage) != (failure.run_id, "report"):
-        tell_failure(school, state, failure, None, post)
+        tell_failure(school, state, failure, None, post, of_school=of_school)
 
 
-def tell_late(school: School, run_id: str, run: RunReader, after: timedelta, day: date, post: Post) -> None:
+def tell_late(
+    school: School, run_id: str, run: RunReader, began: datetime | None, after: timedelta, day: date, post: Post
+) -> None:
     """Tell that a run has not ended in its time, but where it waits for an answer: that was mailed when it was asked.
-    While the school is paused, no run is late.
+    One that has reported is over, and its report was told. While the school is paused, no run is late.
 
     :param run: what it has left.
+    :param began: when this try of the run began.
     :param after: how long after it was due.
     :param day: its effective date.
     """
-    if not run.waits_for_approval() and school.paused_on(day, "all") is None:
+    over = run.reported_since(began)
+    if not over and not run.waits_for_approval() and school.paused_on(day, "all") is None:
         post.send(school, messages.run_late(school, run_id, after, run.at_work(), post.places(school, run_id)))
 
 

@@ -40,11 +40,14 @@ def extract(run: Run) -> Reference:
     """Fetch the roll, with no other call to this school's source at the same time.
 
     :raises Skipped: the school has no platform module enabled.
+    :raises PermanentFault: a parameter of the run is wrong.
     :raises Paused: nothing is to happen on this date.
     """
     school, effective_date = run.school, run.parameters.effective_date
     if not school.synchronised:
         raise Skipped(f"{school.name} has no platform module enabled (`modules` is empty).")
+    if run.parameters.fault is not None:
+        raise run.parameters.fault
     if (pause := school.paused_on(effective_date, "all")) and not run.parameters.dry_run:
         raise Paused(pause.why)
     may_be_empty = empty_rolls.may_be_empty(run)

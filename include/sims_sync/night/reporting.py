@@ -96,6 +96,7 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
         started_at=started_at,
         finished_at=datetime.now(UTC),
         only_person_ids=run.parameters.only_person_ids,
+        dry_run=run.parameters.dry_run,
         planned_only=outcome in NOTHING_WRITTEN and left.output(LoadFacts) is None,
     )
     notes = [*_for_whom(run, left), *_notes(run, left)]
@@ -105,7 +106,7 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
     redacted = build_report(head, _counts(shown, head, told), told, since, notes=notes)
     place = run.files.save_report(report, redacted, errors_csv(report))
     log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in redacted.counts.items()))
-    if outcome not in ("dry_run", "superseded", "paused") and run.is_whole:
+    if outcome not in ("dry_run", "superseded", "paused") and run.is_whole and run.parameters.fault is None:
         _send(run, report, left)
     return Reported(
         report,

@@ -33,6 +33,9 @@ PersonId = Annotated[str, BeforeValidator(from_document), PlainSerializer(in_doc
 Outcome = Literal["success", "failed", "held", "superseded", "dry_run", "paused"]
 """How a run ended."""
 
+STANDING_STILL: frozenset[Outcome] = frozenset({"superseded", "paused"})
+"""Outcomes of real runs that say nothing of how a school stands."""
+
 NOTHING_WRITTEN: frozenset[Outcome] = frozenset({"held", "superseded", "dry_run", "paused"})
 """Outcomes of runs that mostly write nothing: their counts are the plan's, unless the report says otherwise."""
 
@@ -305,6 +308,7 @@ class Report(Document):
 
     :param reason: why it ended so, in words without a value; empty for a success.
     :param partial: whether the run was for some students alone: ``only_person_ids``. The file has both only then.
+    :param dry_run: whether nothing was to be written, however it ended. The file has it only then.
     :param notes: what a reader must know of the whole run.
     :param planned_only: whether the counts are those of the plan, as nothing was written; none: an earlier version did
         not say.
@@ -317,6 +321,7 @@ class Report(Document):
     reason: str
     partial: bool = Field(default=False, exclude_if=lambda partial: not partial)
     only_person_ids: tuple[PersonId, ...] | None = Field(default=None, exclude_if=lambda people: people is None)
+    dry_run: bool = Field(default=False, exclude_if=lambda dry_run: not dry_run)
     notes: tuple[str, ...]
     counts: dict[str, Count]
     errors: tuple[ReportedError, ...]
@@ -325,6 +330,16 @@ class Report(Document):
     planned_only: bool | None = Field(default=None, exclude_if=lambda planned: planned is None)
     started_at: Moment
     finished_at: Moment
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it was a dry run, or a run for some students alone."""
+        return self.partial or self.dry_run or self.outcome == "dry_run"
+
+    @property
+    def decides(self) -> bool:
+        """Whether it says how the school stands: it was whole and real, and for the newest roll."""
+        return not self.is_trial and self.outcome not in STANDING_STILL
 
     @property
     def wrote_nothing(self) -> bool:

@@ -26,6 +26,7 @@ class ReportHead:
 
     :param reason: why it ended so, in words without a value; empty for a success.
     :param only_person_ids: the students whom alone it was for; none for all.
+    :param dry_run: whether it was to write nothing.
     :param planned_only: whether nothing was written, so that its counts are those of the plan; none: the outcome tells.
     """
 
@@ -37,6 +38,7 @@ class ReportHead:
     started_at: datetime
     finished_at: datetime
     only_person_ids: Collection[str] | None = None
+    dry_run: bool = False
     planned_only: bool | None = None
 
 
@@ -120,6 +122,7 @@ def build_report(
         reason=head.reason,
         partial=head.only_person_ids is not None,
         only_person_ids=None if head.only_person_ids is None else tuple(sorted(head.only_person_ids, key=order)),
+        dry_run=head.dry_run,
         notes=tuple(notes),
         counts=dict(counts),
         errors=errors,
