@@ -28,6 +28,7 @@ from sims_sync.airflow.assets import directory_alias
 from sims_sync.airflow.school_dag import SchoolDag
 from sims_sync.airflow.settings import DEFAULT_ARGS, RUN_TIMEOUT, dag_doc
 from sims_sync.airflow.trigger_form import trigger_form
+from sims_sync.airflow.what_to_do import after_failure
 from sims_sync.config.school_entry import School
 from sims_sync.config.schools_file import ConfigError, load_schools
 
@@ -72,7 +73,7 @@ def school_dag(school: School) -> SchoolDag:
         planned >> Label("over a limit: waits for a person") >> approved
         loaded >> Label("departures over a limit: wait for a person") >> let_go
         reported = tasks.report.override(
-            on_failure_callback=on_report_failure(school.id), outlets=[directory_alias(school.id)]
+            on_failure_callback=[on_report_failure(school.id), after_failure], outlets=[directory_alias(school.id)]
         )(school.id)
         # A teardown runs whatever happened; without `on_failure_fail_dagrun`, for with it the teardown alone would be
         # the leaf that decides the run's state, and a failed `extract` would leave the run green.

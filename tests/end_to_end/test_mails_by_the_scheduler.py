@@ -102,8 +102,29 @@ def test_a_task_that_failed_for_good_and_the_failure_of_its_run_are_one_mail(
     assert f"{school.stack.url}/dags/{school.dag_id}/runs/{RUN}/plugin/student-sync-run" in text
 
 
+def last_words(school: School, task: str, attempt: int) -> tuple[str, int]:
+    """What the log of a task says last, and in how many groups of the log view it is folded."""
+    logs = school.stack.folder / "airflow" / "logs" / f"dag_id={school.dag_id}" / f"run_id={RUN}" / f"task_id={task}"
+    deep, last = 0, ("", 0)
+    for line in (logs / f"attempt={attempt}.log").read_text().splitlines():
+        event = str(json.loads(line)["event"])
+        if "::group::" in event or "::endgroup::" in event:
+            deep = max(0, deep + (1 if "::group::" in event else -1))
+        else:
+            last = event, deep
+    return last
+
+
+def test_the_log_of_a_task_ends_with_what_to_do_outside_of_airflows_groups(schools: dict[str, School]) -> None:
+    assert schools["refused"].wait(RUN) == "failed"
+    words, deep = last_words(schools["refused"], "extract", 1)
+    assert words.startswith("What to do: Correct the connection")
+    assert deep == 0
+
+
 def test_retries_are_not_mailed_and_their_end_is(schools: dict[str, School], mailbox: Mailbox) -> None:
     assert schools["retried"].wait(RUN) == "failed"
+    assert last_words(schools["retried"], "plan", 1)[0].startswith("What to do: nothing yet.")
     text, _ = wait_for(mailbox, "School retried: the directory could not be used")
     assert "Nothing was written" in text
 

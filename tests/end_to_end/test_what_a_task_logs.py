@@ -15,6 +15,7 @@ import pytest
 
 from sims_sync.airflow import running as module
 from sims_sync.airflow.running import running
+from sims_sync.airflow.what_to_do import after_failure, before_retry
 from sims_sync.model.errors import PermanentFault, SyncError
 
 VALUE = "Quillfeather"
@@ -66,3 +67,28 @@ def test_a_fault_does_not_say_what_it_came_from(in_a_task: Any, fault: SyncError
         convert()
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (PermanentFault("It is so.", advice="Correct the connection."), "Correct the connection."),
+        (SyncError("It is so."), "Put right what the message says, then clear the failed task"),
+        (ValueError(VALUE), "Put right what the message says, then clear the failed task"),
+        (None, "Put right what the message says, then clear the failed task"),
+    ],
+)
+def test_the_last_line_says_what_to_do_outside_of_the_group_that_is_folded(
+    caplog: pytest.LogCaptureFixture, error: Exception | None, advice: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    after_failure({"exception": error})
+    end_of_group, last = caplog.messages
+    assert end_of_group == "::endgroup::"
+    assert last.startswith(f"What to do: {advice}")
+    assert VALUE not in last
+
+
+def test_a_task_that_is_tried_again_says_that_there_is_nothing_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    before_retry({"exception": SyncError("It is so.", advice="Look.")})
+    assert caplog.messages[-1].startswith("What to do: nothing yet.")

@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from sims_sync.airflow.retries import FaultRetryPolicy
+from sims_sync.airflow.what_to_do import after_failure, before_retry
 from sims_sync.config.school_entry import School
 
 DEFAULT_ARGS: dict[str, Any] = {
@@ -17,6 +18,8 @@ DEFAULT_ARGS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=30),
     "retry_policy": FaultRetryPolicy(),
     "execution_timeout": timedelta(hours=1),
+    "on_failure_callback": after_failure,
+    "on_retry_callback": before_retry,
 }
 
 RUN_TIMEOUT = timedelta(hours=23)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+CLEAR = "Put right what the message says, then clear the failed task in Airflow; or wait for the next night."
+"""What to do where a fault does not say it."""
+
 _SYSTEMS = {"extract": "SIMS", "validate": "", "transform": ""}
 """What a stage talks to; every other one talks to the directory."""
 

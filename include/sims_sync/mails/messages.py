@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo
 
 from sims_sync.config.school_entry import School
 from sims_sync.config.school_year import Pause, Window
-from sims_sync.mails.failure import Failure
+from sims_sync.mails.failure import CLEAR, Failure
 from sims_sync.mails.mail import Link, Mail, Table
 from sims_sync.model.findings import CODES
 
 _DIGEST = "While it goes on failing so, only the daily digest says it again; a note follows when it works again."
-_CLEAR = "Put right what the message says, then clear the failed task in Airflow; or wait for the next night."
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def run_failed(school: School, failure: Failure, written: int | None, places: Pl
         subject=f"{school.name}: {failure.words}",
         tone="bad",
         happened=(f"{failure.stage}: {failure.message}", meaning, _DIGEST),
-        to_do=failure.advice or _CLEAR,
+        to_do=failure.advice or CLEAR,
         links=(places.run, places.school),
     )
 
@@ -243,7 +242,7 @@ def daily_digest(mornings: Sequence[Morning], all_schools: Link) -> Mail:
 
 def what_fails(failure: Failure) -> str:
     """How a school fails, and what to do, in a line."""
-    return f"{failure.words}. {failure.message} {failure.advice or _CLEAR}"
+    return f"{failure.words}. {failure.message} {failure.advice or CLEAR}"
 
 
 _FAR = datetime.max.replace(tzinfo=UTC)
