@@ -15,8 +15,10 @@ DOC = """
 ### Retention of run files
 
 Deletes the files of runs older than the school's `retention_days` (default 30), and in younger runs SIMS's own
-documents older than its `raw_retention_days` (default 7). The files of a school that is no longer configured go too. A
-school's `state/` (mark, history, claim) is never touched, and a run that waits for an approval keeps its files.
+documents older than its `raw_retention_days` (default 7). Of the register (`state/register/`) the months go of which
+every entry is older than its `register_days` (default 800). The files of a school that is no longer configured go too.
+Nothing else of a school's `state/` (mark, history, claim) is touched, and a run that waits for an approval keeps its
+files.
 
 With `dry_run`, the log and the result say what would go.
 

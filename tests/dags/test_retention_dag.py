@@ -94,9 +94,9 @@ def test_airflow_runs_it_first_as_a_dry_run_then_for_good(root: Path) -> None:
         return instance.xcom_pull(task_ids="delete_expired", run_id=run.run_id)
 
     expected = {
-        "blue-mill": {"runs": 0, "documents": 0},
-        "green-abbey": {"runs": 1, "documents": 1},
-        "left-us": {"runs": 1, "documents": 1},
+        "blue-mill": {"runs": 0, "documents": 0, "months": 0},
+        "green-abbey": {"runs": 1, "documents": 1, "months": 0},
+        "left-us": {"runs": 1, "documents": 1, "months": 0},
     }
     assert ran(dry_run=True) == expected
     assert runs(root) == documents(root) == ALL

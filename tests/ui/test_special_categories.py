@@ -138,6 +138,8 @@ def _configured(pages: Pages, know_dags: Callable[..., None]) -> Iterator[None]:
 PATHS = [
     "",
     f"dags/{ITS_DAG}",
+    f"dags/{ITS_DAG}/disabled",
+    f"dags/{ITS_DAG}/disabled.csv",
     *(f"dags/{ITS_DAG}/runs/night {night}" for night in range(1, NIGHTS + 1)),
     *(f"dags/{ITS_DAG}/runs/night {night}/errors.csv" for night in range(1, NIGHTS + 1)),
     *(

@@ -16,13 +16,8 @@ OTHER_DAG = "sims_student_sync__north-quay"
 RUN = "scheduled__2026-09-15T01:43:00+00:00"
 GONE = "scheduled__2026-07-01T01:43:00+00:00"
 OF_A_SCHOOL = (
-    "",
-    f"/runs/{RUN}",
-    f"/runs/{RUN}/errors.csv",
-    f"/runs/{RUN}/errors.xlsx",
-    f"/runs/{RUN}/pairs.csv",
-    "/students/101",
-    "/values",
+    *("", "/values", "/disabled", "/disabled.csv", "/students/101"),
+    *(f"/runs/{RUN}{file}" for file in ("", "/errors.csv", "/errors.xlsx", "/pairs.csv")),
 )
 
 
@@ -41,6 +36,8 @@ def test_every_path_that_shows_a_school_has_its_dag_in_it() -> None:
     paths = {route.path for route in app.routes if hasattr(route, "endpoint")} - {"/"}
     assert paths == {
         "/dags/{dag_id}",
+        "/dags/{dag_id}/disabled",
+        "/dags/{dag_id}/disabled.csv",
         "/dags/{dag_id}/runs/{run_id}",
         "/dags/{dag_id}/runs/{run_id}/errors.csv",
         "/dags/{dag_id}/runs/{run_id}/errors.xlsx",

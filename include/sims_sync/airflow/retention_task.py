@@ -17,11 +17,12 @@ log = logging.getLogger(__name__)
 
 @task
 def delete_expired() -> dict[str, dict[str, int]]:
-    """Delete run files older than their school's retention, of schools that left the configuration too.
+    """Delete run files and months of the register older than their school's retention, of schools that left the
+    configuration too.
 
-    Nobody's state is touched. One run that cannot be deleted stops no other; the task fails in the end.
+    Nothing else of anybody's state is touched. What cannot be deleted stops nothing else; the task fails in the end.
 
-    :returns: by school, how many runs and SIMS documents were deleted (in a dry run: would be).
+    :returns: by school, how many runs, SIMS documents and months of the register were deleted (in a dry run: would be).
     """
     from sims_sync.runs import retention
 
@@ -36,12 +37,19 @@ def delete_expired() -> dict[str, dict[str, int]]:
         if kept is None:
             undecided.append(school_id)
             continue
-        how_long = retention.Retention(timedelta(days=kept.retention_days), timedelta(days=kept.raw_retention_days))
+        how_long = retention.Retention(
+            runs=timedelta(days=kept.retention_days),
+            documents=timedelta(days=kept.raw_retention_days),
+            register=timedelta(days=kept.register_days),
+        )
         expired = retention.delete_expired(root / school_id, how_long, now, dry_run=dry_run)
         left += [f"{school_id}/{run}" for run in expired.kept]
-        deleted[school_id] = {"runs": expired.runs, "documents": expired.documents}
+        deleted[school_id] = {"runs": expired.runs, "documents": expired.documents, "months": expired.months}
         what = "would be deleted" if dry_run else "deleted"
-        log.info("%s: %d runs and %d SIMS documents %s", school_id, expired.runs, expired.documents, what)
+        log.info(
+            "%s: %d runs, %d SIMS documents and %d months of the register %s",
+            *(school_id, expired.runs, expired.documents, expired.months, what),
+        )
     _check_complete(left, undecided, errors)
     return deleted
 

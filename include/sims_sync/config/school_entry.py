@@ -28,10 +28,11 @@ def _timezones() -> set[str]:
 
 
 class Kept(Strict):
-    """How many days the files of a run, and SIMS's own documents among them, are kept."""
+    """How many days the files of a run, SIMS's own documents among them, and the entries of the register are kept."""
 
     retention_days: Days = 30
     raw_retention_days: Days = 7
+    register_days: Days = 800
 
 
 class NotTheSame(Strict):

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import get_args
 
 import pandas as pd
 
 from sims_sync.changes.apply import Replan, apply_changes, replan_leaver, replan_student
-from sims_sync.changes.change import LEAVER_KINDS, Change
+from sims_sync.changes.change import LEAVER_KINDS, Change, Kind
 from sims_sync.changes.checking import LEFT_AS_IT_WAS, check_written, read_back
 from sims_sync.changes.plan import Plan
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
@@ -23,6 +24,7 @@ from sims_sync.night import empty_rolls
 from sims_sync.night.approval import PLAN_LIFETIME, check_refusals
 from sims_sync.night.planning import discovered, open_plan, plan_options, superseded, wanted_accounts
 from sims_sync.night.preparing import on_roll
+from sims_sync.night.registering import Registering
 from sims_sync.night.remembering import (
     History,
     forget_year_groups,
@@ -49,6 +51,8 @@ from sims_sync.runs.mark import Mark
 from sims_sync.runs.reading import StageOutput
 from sims_sync.store.lease import Lease, hold_lease
 
+_LOAD_KINDS = frozenset(get_args(Kind)) - LEAVER_KINDS
+
 
 def load(run: Run, approved: Reference | None) -> Reference:
     """Write the planned changes of the students on roll.
@@ -67,9 +71,12 @@ def load(run: Run, approved: Reference | None) -> Reference:
         wanted = withheld.wanted(wanted_accounts(run, source))
         replan = withheld.replan(replan_student(wanted, plan_options(run, directory, source.facts)))
         changes, nothing_left = _without_what_is_withheld(plan.for_students, withheld)
+        register = _register(run, source, approval.facts.approved_by, changes, _LOAD_KINDS)
+        written_down = register.begin()
         results, fault = _write(run, directory, changes, replan, lease, refusals)
         if fault is None:
             results, fault = _check(directory, changes, results, wanted, lease)
+        register.end(results, written_down)
         learn_shared(directory, results, wanted)
         remember_learnt(run, directory)
         results += nothing_left
@@ -102,9 +109,12 @@ def disable_leavers(run: Run, approved: Reference | None) -> Reference:
     with _alone(run, source, "disable_leavers") as lease:
         history = History(run, approval.facts.plan.sha256, departures.facts.asked, plan.for_leavers)
         earlier = history.write_down_planned()
+        register = _register(run, source, departures.facts.approved_by, plan.for_leavers, LEAVER_KINDS)
+        written_down = register.begin()
         results, fault = _write(run, directory, plan.for_leavers, replan, lease, RefusalsAsSuch())
         if fault is None:
             results, fault = _read_back(directory, plan.for_leavers, results, lease)
+        register.end(results, written_down)
         remember_learnt(run, directory)
         remember_departed(run, results)
         history.write_down_done(results, earlier if fault else frozenset())
@@ -259,17 +269,29 @@ def _save(
     results: list[Result],
     **told: int,
 ) -> Reference:
-    withheld = withholding(run)
-    hidden = {
-        each.person_id
-        for each in changes
-        if only_special(each.kind, each.attributes, run.attributes, withheld.names(each.person_id))
-    }
+    hidden = {each.person_id for each, is_hidden in zip(changes, _hidden(run, changes), strict=True) if is_hidden}
     return run.files.save(
         facts(approved=approval.reference, set_mark=run.parameters.only_person_ids is None, **told),
         {"results": [result.as_document() for result in results]},
         counts=Counter(result.result for result in results if result.person_id not in hidden),
     )
+
+
+def _hidden(run: Run, changes: list[Change]) -> list[bool]:
+    """Whether each change is told only to who may edit."""
+    withheld = withholding(run)
+    return [
+        only_special(each.kind, each.attributes, run.attributes, withheld.names(each.person_id)) for each in changes
+    ]
+
+
+def _register(
+    run: Run, source: StageOutput[PlanFacts], approved_by: str | None, changes: list[Change], kinds: frozenset[Kind]
+) -> Registering:
+    """What writes the changes down in the register; those that are hidden from who may only read are left out."""
+    hidden = _hidden(run, changes)
+    shown = [each for each, is_hidden in zip(changes, hidden, strict=True) if not is_hidden]
+    return Registering(run, source, approved_by, kinds, shown)
 
 
 def _check_complete(changes: list[Change], results: list[Result], fault: SyncError | None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sims_sync.model.attributes import only_special, special_names
 from sims_sync.model.findings import FOR_EDITORS, OF_WITHHOLDING
 from sims_sync.runs.documents import F, PlanDocument, PlanFacts, PlannedChange, Report, WriteResult
-from sims_sync.runs.reading import ERRORS_CSV, RunReader, StageOutput
+from sims_sync.runs.reading import ERRORS_CSV, REPORT, RunReader, StageOutput
 from sims_sync.runs.to_correct import errors_csv
 from sims_sync.runs.withheld_values import withheld_in
 
@@ -85,7 +85,7 @@ class RedactedReader(RunReader):
         return {change.person_id for change in plan.changes if self._is_hidden(change)} if plan else set()
 
     def report(self) -> Report | None:
-        if REDACTED_REPORT in self.names:
+        if {REPORT, REDACTED_REPORT} <= self.names:  # a run that is cleared has no report any more
             return self.read_report(REDACTED_REPORT)
         report = super().report()
         return redacted(report) if report else None

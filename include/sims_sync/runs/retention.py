@@ -1,4 +1,5 @@
-"""Deletes run files whose retention is over (SPEC section 9). A school's ``state/`` is never touched."""
+"""Deletes run files and months of the register whose retention is over (SPEC section 9). Nothing else of a school's
+``state/`` is touched."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from sims_sync.runs.documents import STAGES, Document
 from sims_sync.runs.files import RAW
+from sims_sync.runs.register import months_before
 from sims_sync.store.folder import Folder, Listing, Unreadable
 from sims_sync.store.layout import STATE
 
@@ -34,21 +36,24 @@ class _Dated(Document):
 
 @dataclass(frozen=True)
 class Retention:
-    """How long the files of a school are kept: runs, and the documents of SIMS in them."""
+    """How long the files of a school are kept: runs, the documents of SIMS in them, and the entries of the register."""
 
     runs: timedelta
     documents: timedelta
+    register: timedelta = timedelta.max
 
 
 @dataclass
 class Expired:
     """What was deleted of one school (in a dry run: would be).
 
+    :param months: those of the register.
     :param kept: the folders of runs that could not be deleted, or not wholly.
     """
 
     runs: int = 0
     documents: int = 0
+    months: int = 0
     kept: list[str] = field(default_factory=list)
 
 
@@ -71,10 +76,11 @@ def delete_expired(school: Folder, retention: Retention, now: datetime, *, dry_r
     except Exception as error:  # each kind of store has its own way to refuse
         return Expired(kept=[_not_deleted(WHOLE_SCHOOL, error)])
     for run in found:
-        if run.name == STATE or run.name.startswith("."):
+        if run.name.startswith("."):
             continue
+        delete = _delete_expired_months if run.name == STATE else _delete_expired
         try:
-            _delete_expired(run, retention, now, expired, dry_run=dry_run)
+            delete(run, retention, now, expired, dry_run=dry_run)
         except Exception as error:  # the same; and one run stops no other
             expired.kept.append(_not_deleted(run.name, error))
     return expired
@@ -103,6 +109,15 @@ def _delete_expired(run: Listing, retention: Retention, now: datetime, expired: 
         if not dry_run:
             run.delete_files(documents)
         expired.documents += len(documents)
+
+
+def _delete_expired_months(
+    state: Listing, retention: Retention, now: datetime, expired: Expired, *, dry_run: bool
+) -> None:
+    months = months_before(state.files(), _ago(now, retention.register))
+    if not dry_run and months:
+        state.delete_files(months)
+    expired.months += len(months)
 
 
 def _ago(now: datetime, period: timedelta) -> datetime:

@@ -25,14 +25,16 @@ from sims_sync.config.schools_file import ConfigError, config_path, load_schools
 from sims_sync.runs.reading import RunReader
 from sims_sync.ui.access import MAY_READ, User, editable, may_edit, readable
 from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run
+from sims_sync.ui.disabled_page import disabled_csv, disabled_page
 from sims_sync.ui.history import History, RunSummary
 from sims_sync.ui.pages import page
 from sims_sync.ui.pairs_to_link import pairs_csv, pairs_of
+from sims_sync.ui.people import find_people
 from sims_sync.ui.run_page import run_page
 from sims_sync.ui.school_page import school_page
 from sims_sync.ui.schools_page import line, lines
 from sims_sync.ui.seen import seen
-from sims_sync.ui.student_page import find_people, student_page, unreadable_runs
+from sims_sync.ui.student_page import student_page, unreadable_runs
 from sims_sync.ui.values_page import values_page
 
 app = FastAPI(title="Student sync", docs_url=None, redoc_url=None, openapi_url=None)
@@ -98,6 +100,23 @@ def values(request: Request, dag_id: str, user: User) -> HTMLResponse:
     return page(request, "values", shown=shown, school=found)
 
 
+@app.get("/dags/{dag_id}/disabled", dependencies=[MAY_READ])
+def disabled(request: Request, dag_id: str, user: User) -> HTMLResponse:
+    """The accounts that the sync has disabled."""
+    found = _school(dag_id)
+    parameters = dict(request.query_params)
+    shown = disabled_page(_history().root, found, parameters, may_edit=may_edit(dag_id, user))
+    return page(request, "disabled", shown=shown, school=found)
+
+
+@app.get("/dags/{dag_id}/disabled.csv", dependencies=[MAY_READ])
+def disabled_as_csv(dag_id: str, user: User) -> Response:
+    """The same as the file for a spreadsheet."""
+    found = _school(dag_id)
+    content = disabled_csv(_history().root, found, may_edit=may_edit(dag_id, user))
+    return _file(f"disabled-accounts-{found.id}", content)
+
+
 @app.get("/dags/{dag_id}/runs/{run_id}", dependencies=[MAY_READ])
 def run(request: Request, dag_id: str, run_id: str, user: User) -> HTMLResponse:
     """A run: where the records went, the plan, what has to be corrected."""
@@ -161,8 +180,12 @@ _XLSX = ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sh
 def _download(name: str, school: School, files: RunReader, content: bytes, form: tuple[str, str] = _CSV) -> Response:
     report = files.report()
     day = report.effective_date if report and report.effective_date else "no-date"
+    return _file(f"{name}-{school.id}-{day}", content, form)
+
+
+def _file(name: str, content: bytes, form: tuple[str, str] = _CSV) -> Response:
     ending, media_type = form
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{school.id}-{day}.{ending}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{ending}"'}
     return Response(content, media_type=media_type, headers=headers)
 
 
@@ -178,13 +201,21 @@ def student(request: Request, dag_id: str, person_id: str, user: User, run: str 
     """A student: why there is an account or not."""
     found, history, edits = _school(dag_id), _history(), may_edit(dag_id, user)
     runs = history.of(found.id, may_edit=edits)
-    shown = student_page(history.root, found, runs, person_id, wanted_run=run, may_see_values=edits)
+    shown = student_page(
+        history.root,
+        found,
+        runs,
+        person_id,
+        wanted_run=run,
+        may_see_values=edits,
+        find_run=lambda run_id: find_run(dag_id, run_id),
+    )
     if shown is None:
         raise HTTPException(404, _nobody(found, runs))
     return page(request, "student", shown=shown, school=found)
 
 
-_NOBODY = "None of the last runs knows a student with this Person ID or admission number."
+_NOBODY = "Neither the last runs nor the register know a student with this Person ID or admission number."
 
 
 def _nobody(school: School, runs: Sequence[RunSummary]) -> str:

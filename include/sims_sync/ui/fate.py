@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sims_sync.runs.documents import PlanDocument, PlannedChange, ReportedError, ReportedWarning, ValidateFacts
-from sims_sync.runs.reading import RunReader
+from sims_sync.runs.reading import REPORT, RunReader
 from sims_sync.ui.history import RunSummary
-from sims_sync.ui.words import Label
+from sims_sync.ui.so_far import so_far
+from sims_sync.ui.words import DONE, Label
 
 
 @dataclass(frozen=True)
@@ -30,35 +31,29 @@ class Fate:
     attributes: Sequence[str] = ()
 
 
-_DONE: dict[str, tuple[Label, Label, str]] = {
-    # kind: (written, would be written, in full)
+_WOULD: dict[str, tuple[Label, str]] = {
+    # kind: (would be written, in full)
     "create": (
-        Label("account created", "good"),
         Label("would be created", "info"),
         "The student is on roll and had no account: {}.",
     ),
     "update": (
-        Label("account updated", "info"),
         Label("would be updated", "info"),
         "The student is on roll and has an account that differed from SIMS: {}.",
     ),
     "enable": (
-        Label("account enabled again", "good"),
         Label("would be enabled again", "info"),
         "The student is back on roll, and the sync had disabled the account: {}.",
     ),
     "link": (
-        Label("account linked", "good"),
         Label("would be linked", "info"),
         "The student is on roll, and the account stood under another Person ID or under none: {}.",
     ),
     "disable": (
-        Label("account disabled", "warn"),
         Label("would be disabled", "warn"),
         "The person is not on roll, so the account is that of a leaver: {}.",
     ),
     "unlink_role": (
-        Label("role removed", "warn"),
         Label("role would be removed", "warn"),
         "The person is not on roll, and the account has further roles, so it keeps working without the role "
         "of a student: {}.",
@@ -72,10 +67,18 @@ _NOT_WRITTEN = Label("not written", "warn")
 _NOT_COMPARED = Label("not compared", "quiet")
 _NOT_ON_ROLL = Label("not on roll", "quiet")
 
+_NOT_YET = {
+    "waiting": " by this run, once a person approves its plan; nothing is done before",
+    "under_way": " by this run, which has not come to it yet",
+}
+"""What is said of a planned change of a run that has no report yet."""
+
 
 def fate_of(files: RunReader, run: RunSummary, person_id: str) -> Fate | None:
-    """What a run did with a person; none where it has no roll (it failed before, or its files are gone)."""
-    report, roll = files.report(), files.table(ValidateFacts, "roll")
+    """What a run did with a person, or would do, where it has no report yet; none where it has no roll (it failed
+    before, or its files are gone)."""
+    roll = files.table(ValidateFacts, "roll")
+    report = files.report() if REPORT in files.names else so_far(files)
     if report is None or roll is None:
         return None
     own = roll[roll["person_id"] == person_id]
@@ -127,11 +130,13 @@ def _what(
 
 
 def _changed(run: RunSummary, change: PlannedChange, result: str | None) -> tuple[Label, str]:
-    written, would, sentence = _DONE[change.kind]
+    written, (would, sentence) = DONE[change.kind], _WOULD[change.kind]
     if result == "done":
         return written, sentence.format(written.words)
     if result == "failed":
         return _FAILED, sentence.format(f"the write failed for the directory's reasons ({would.words})")
+    if run.outcome in _NOT_YET:
+        return would, sentence.format(f"it {would.words}{_NOT_YET[run.outcome]}")
     if run.wrote_nothing:
         return would, sentence.format(f"it {would.words}, but this run wrote nothing")
     return _NOT_WRITTEN, sentence.format(f"it {would.words}, but the run ended before that")

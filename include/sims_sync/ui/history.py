@@ -148,7 +148,11 @@ def summarise(content: bytes, folder: str, *, redact: bool = False) -> RunSummar
         report = Report.model_validate_json(content)
     except ValidationError:
         return _unreadable(folder, f"The run {folder} cannot be shown: its {REPORT} is no report.")
-    report = redacted(report) if redact else report
+    return summary_of(redacted(report) if redact else report)
+
+
+def summary_of(report: Report) -> RunSummary:
+    """A report in one line."""
     return RunSummary(
         run_id=report.run_id,
         outcome=report.outcome,

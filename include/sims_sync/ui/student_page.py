@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sims_sync.config.school_entry import School
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.model.kinds import is_blank
-from sims_sync.model.person import NUMBER, order
 from sims_sync.runs.documents import PlanFacts, TransformFacts, ValidateFacts
 from sims_sync.runs.reading import RunReader
+from sims_sync.runs.register import Entry, Register
 from sims_sync.runs.withheld_values import withheld_in
 from sims_sync.store.folder import Folder
+from sims_sync.ui.airflow_runs import AirflowRun
+from sims_sync.ui.asked_run import asked_run
 from sims_sync.ui.fate import Fate, fate_of
 from sims_sync.ui.history import RunSummary
+from sims_sync.ui.people import LOOKED_AT
 from sims_sync.ui.seen import seen
 from sims_sync.ui.words import TRIALS
 
 _USER_NAMES = {each.name for each in ATTRIBUTES if each.column in ("school_identifier", "home_email", "work_email")}
 """The values that may be a user name."""
-
-LOOKED_AT = 10
-"""Runs that are looked at for a student."""
 
 
 @dataclass(frozen=True)
@@ -46,39 +46,27 @@ class Choice:
 class StudentPage:
     """What the page shows of a student.
 
-    :param run: the run that is told about.
-    :param fate: what it did.
+    :param run: the run that is told about; none where no run that is kept knows the person any more.
+    :param fate: what it did, or would do.
+    :param not_shown: the run that was asked for, and cannot be shown; empty where it is.
     :param fates: what each of the last runs did.
+    :param done: what the register says, the newest first; account ids are not in it where the user may not see them.
     :param choices: empty where the record was not imported.
-    :param unreadable: the runs that cannot be read, or not all of them.
+    :param unreadable: the runs that cannot be read, or not all of them; ``missing``: likewise files of the register.
     """
 
     school: School
     person_id: str
     school_identifier: str | None
-    run: RunSummary
-    fate: Fate
+    run: RunSummary | None
+    fate: Fate | None
+    not_shown: str
     choices: Sequence[Choice]
     fates: Sequence[tuple[RunSummary, Fate]]
+    done: Sequence[Entry]
     may_see_values: bool
     unreadable: Sequence[str]
-
-
-def find_people(root: Folder, school: School, runs: Sequence[RunSummary], wanted: str) -> list[str]:
-    """The Person IDs that a Person ID or admission number may mean, in the newest run that has a roll."""
-    for run in runs[:LOOKED_AT]:
-        roll = seen(root, school.id, run.run_id, may_edit=False).table(ValidateFacts, "roll")
-        if roll is None:
-            continue
-        known = roll.dropna(subset="person_id")
-        numbers = known["school_identifier"].fillna("").str.casefold()
-        exact = numbers == wanted.casefold()
-        same = numbers.str.lstrip("0") == wanted.casefold().lstrip("0") if wanted.strip("0") else exact
-        by_number = known[exact] if exact.any() else known[same]
-        by_id = known[known["person_id"] == (NUMBER.key(wanted) or wanted)]
-        if found := sorted({person for each in (by_id, by_number) for person in each["person_id"]}, key=order):
-            return found
-    return []
+    missing: Sequence[str]
 
 
 def student_page(
@@ -89,35 +77,45 @@ def student_page(
     *,
     wanted_run: str | None,
     may_see_values: bool,
+    find_run: Callable[[str], AirflowRun | None] = lambda _: None,
     attributes: Sequence[Attribute] = ATTRIBUTES,
 ) -> StudentPage | None:
-    """What the page shows; none where no run that is kept knows the person.
+    """What the page shows; none where neither a run that is kept nor the register knows the person.
 
     :param runs: the newest first.
     :param wanted_run: the run to tell about; default: the newest that compared the roll.
+    :param find_run: what Airflow knows of a run.
     """
-    looked_at = [(run, seen(root, school.id, run.run_id, may_edit=may_see_values)) for run in runs[:LOOKED_AT]]
-    fates = [(run, fate) for run, files in looked_at if (fate := fate_of(files, run, person_id)) is not None]
-    if not any(fate.known for _, fate in fates):
+    looked_at: dict[str, tuple[RunSummary, RunReader]] = {}
+    if wanted_run and wanted_run not in {run.run_id for run in runs[:LOOKED_AT]}:
+        files = seen(root, school.id, wanted_run, may_edit=may_see_values)
+        if asked := asked_run(files, wanted_run, find_run(wanted_run)):
+            looked_at[wanted_run] = asked, files
+    for each in runs[:LOOKED_AT]:
+        looked_at[each.run_id] = each, seen(root, school.id, each.run_id, may_edit=may_see_values)
+    fates = [(run, fate) for run, files in looked_at.values() if (fate := fate_of(files, run, person_id)) is not None]
+    register = Register(root, school.id)
+    done = register.of_person(person_id)
+    if not done and not any(fate.known for _, fate in fates):
         return None
     run, fate = next(((run, fate) for run, fate in fates if run.run_id == wanted_run), None) or _telling(fates)
-    identifiers = (each.school_identifier for _, each in ((run, fate), *fates))
+    known_as = [*([fate] if fate else []), *(each for _, each in fates)]
+    identifiers = [*(each.school_identifier for each in known_as), *(each.school_identifier for each in done)]
     return StudentPage(
         school=school,
         person_id=person_id,
         school_identifier=next((each for each in identifiers if each), None),
         run=run,
         fate=fate,
-        choices=_choices(
-            next(files for each, files in looked_at if each is run),
-            school,
-            person_id,
-            attributes,
-            may_see_values=may_see_values,
-        ),
+        not_shown=wanted_run if wanted_run and (run is None or run.run_id != wanted_run) else "",
+        choices=_choices(looked_at[run.run_id][1], school, person_id, attributes, may_see_values=may_see_values)
+        if run
+        else [],
         fates=fates,
+        done=[each if may_see_values else replace(each, account_id=None) for each in done],
         may_see_values=may_see_values,
-        unreadable=_unreadable(looked_at),
+        unreadable=_unreadable(list(looked_at.values())),
+        missing=register.unreadable,
     )
 
 
@@ -133,10 +131,10 @@ def _unreadable(looked_at: Sequence[tuple[RunSummary, RunReader]]) -> list[str]:
     return [run.run_id for run, files in looked_at if run.run_id and (files.unreadable or run.outcome == "unreadable")]
 
 
-def _telling(fates: Sequence[tuple[RunSummary, Fate]]) -> tuple[RunSummary, Fate]:
+def _telling(fates: Sequence[tuple[RunSummary, Fate]]) -> tuple[RunSummary, Fate] | tuple[None, None]:
     """The newest run that tells how the person stands: no trial, if another knows the person."""
     known = [each for each in fates if each[1].known]
-    return next((each for each in known if each[0].outcome not in TRIALS), known[0])
+    return next((each for each in known if each[0].outcome not in TRIALS), known[0] if known else (None, None))
 
 
 def _choices(

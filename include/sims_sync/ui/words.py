@@ -24,8 +24,11 @@ OUTCOMES: dict[str, Label] = {
     "dry_run": Label("Dry run", "quiet"),
     "paused": Label("Paused", "quiet"),
     "unreadable": Label("Report cannot be read", "bad"),
+    "waiting": Label("Waits for approval", "warn"),
+    "under_way": Label("Under way", "info"),
+    "no_report": Label("No report", "bad"),
 }
-"""The outcomes of SPEC section 11, and that of a report which is no report."""
+"""The outcomes of SPEC section 11, that of a report which is no report, and how runs stand that have none."""
 
 TRIALS = frozenset({"superseded", "dry_run", "paused"})
 """Outcomes that say nothing of how a school stands, where another run does."""
@@ -38,6 +41,16 @@ KINDS: dict[str, Label] = {
     "disable": Label("Disable", "warn"),
     "unlink_role": Label("Remove the role", "warn"),
 }
+
+DONE: dict[str, Label] = {
+    "create": Label("account created", "good"),
+    "update": Label("account updated", "info"),
+    "enable": Label("account enabled again", "good"),
+    "link": Label("account linked", "good"),
+    "disable": Label("account disabled", "warn"),
+    "unlink_role": Label("role removed", "warn"),
+}
+"""What was done to an account."""
 
 RESULTS: dict[str, Label] = {
     "done": Label("written", "good"),

@@ -1,0 +1,224 @@
+"""What was done to a person's account is looked up in the register, long after the run files are gone; and a click on a
+student of a run that waits tells of that run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pandas as pd
+import pytest
+from invented_runs import write_config, write_report
+from school_users import EDITOR, ITS_DAG, READER
+from ui_client import Pages
+
+from invented_facts import EXTRACTED, VALIDATED, planned
+from sims_sync.model.findings import FINDING_COLUMNS
+from sims_sync.runs.documents import Kind, PlanFacts
+from sims_sync.runs.files import RunFiles
+from sims_sync.runs.register import Entry, Register, Written
+from sims_sync.store.layout import run_folder
+from sims_sync.store.local import LocalFolder
+
+LONG_AGO = datetime(2025, 7, 20, 1, 30, tzinfo=UTC)
+LAST_NIGHT = datetime.now(UTC) - timedelta(hours=6)
+ALL_KINDS: frozenset[Kind] = frozenset({"create", "update", "enable", "link", "disable", "unlink_role"})
+GONE, STAYS = "2447", "101"
+
+
+@pytest.fixture(autouse=True)
+def _schools(pages: Pages, know_dags: Callable[..., None]) -> Iterator[None]:
+    write_config(pages.config, [{"id": "green-abbey", "timezone": "UTC"}])
+    know_dags({"green-abbey": {"waits": ("running", LAST_NIGHT), "last-night": ("success", LAST_NIGHT)}})
+    yield
+    shutil.rmtree(pages.root, ignore_errors=True)
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", page)))
+
+
+def write_down(pages: Pages, at: datetime, run_id: str, *told: tuple[Kind, str | None, str, str | None]) -> None:
+    """Entries of one plan: kind, Person ID, account, who approved it."""
+    of = Written(run_id, "a" * 64, at)
+    cause = {"disable": "not on roll", "create": "on roll, no account"}
+    entries = [
+        Entry(
+            kind=kind,
+            person_id=person,
+            school_identifier=person and person.zfill(6),
+            account_id=account,
+            cause=cause.get(kind, "values differ"),
+            run_id=run_id,
+            plan=of.plan,
+            approved_by=approved_by,
+            at=at,
+            done=True,
+        )
+        for kind, person, account, approved_by in told
+    ]
+    Register(LocalFolder(pages.root), "green-abbey").write_down(of, ALL_KINDS, entries)
+
+
+def save_run(pages: Pages, run_id: str, *changes: dict[str, Any], on_roll: tuple[str, ...] = (STAYS,)) -> RunFiles:
+    """A run up to its plan."""
+    files = RunFiles(run_folder(LocalFolder(pages.root), "green-abbey", run_id))
+    roll = pd.DataFrame(
+        {"person_id": [*on_roll], "school_identifier": [each.zfill(6) for each in on_roll]}, dtype="str"
+    )
+    nothing = pd.DataFrame(columns=list(FINDING_COLUMNS), dtype="str")
+    files.save(EXTRACTED, {}, counts={})
+    files.save(VALIDATED, {"roll": roll, "findings": nothing}, counts={"extracted": 1, "accepted": 1})
+    document = {"counts": {}, "no_leaver_check": None, "changes": list(changes), "unchanged": []}
+    files.save(planned(reasons=("Too many leave.",)), {"plan": document, "findings": nothing}, counts={})
+    return files
+
+
+def change(kind: Kind, person_id: str) -> dict[str, Any]:
+    own = {"school_identifier": person_id.zfill(6), "account_id": f"account-{person_id}", "cause": "not on roll"}
+    return {"kind": kind, "person_id": int(person_id), **own, "attributes": ["active"]}
+
+
+@pytest.fixture
+def waiting(pages: Pages) -> RunFiles:
+    """A run that waits for an approval of two departures and a change."""
+    files = save_run(pages, "waits", change("disable", GONE), change("update", STAYS))
+    files.record_question(files.open(PlanFacts), datetime.now(UTC) + timedelta(hours=8))
+    return files
+
+
+def student(pages: Pages, person_id: str, run_id: str = "", user: str = EDITOR) -> str:
+    query = f"?run={run_id}" if run_id else ""
+    return words(pages.get(f"dags/{ITS_DAG}/students/{person_id}{query}", user).text)
+
+
+@pytest.mark.parametrize("who", [GONE, "002447", "2447 "])
+@pytest.mark.parametrize("user", [EDITOR, READER])
+def test_a_person_whom_no_run_knows_any_more_is_found_in_the_register(pages: Pages, who: str, user: str) -> None:
+    write_down(pages, LONG_AGO, "last-summer", ("disable", GONE, "account-of-gone", "Anna"))
+    found = pages.post(f"dags/{ITS_DAG}/students", user, data={"who": who})
+    assert found.status_code == 303
+    assert found.headers["Location"].endswith(f"/students/{GONE}")
+    told = student(pages, GONE, user=user)
+    assert "No run that is kept knows this person any more" in told
+    assert "Admission number 002447" in told
+    assert "20 Jul 2025 01:30 account disabled not on roll last-summer Anna" in told
+    assert ("account-of-gone" in told) == (user == EDITOR)
+
+
+def test_what_was_done_is_told_beside_what_the_last_runs_did(pages: Pages) -> None:
+    write_report(pages.root, "green-abbey", "last-night", ended=LAST_NIGHT)
+    save_run(pages, "last-night", change("update", STAYS))
+    write_down(pages, LONG_AGO, "last-summer", ("create", STAYS, "a1", None))
+    write_down(pages, LAST_NIGHT, "last-night", ("update", STAYS, "a1", None))
+    told = student(pages, STAYS)
+    assert "What the last runs did" in told
+    assert "account updated values differ last-night within the limits" in told
+    assert "account created on roll, no account last-summer within the limits" in told
+
+
+def test_nobody_is_found_of_whom_neither_a_run_nor_the_register_knows(pages: Pages) -> None:
+    write_down(pages, LONG_AGO, "last-summer", ("disable", GONE, "a1", None), ("disable", None, "a2", None))
+    for who in ("999", "", "a2"):
+        assert pages.post(f"dags/{ITS_DAG}/students", data={"who": who}).status_code == 404
+    assert pages.get(f"dags/{ITS_DAG}/students/999").status_code == 404
+
+
+@pytest.mark.parametrize("user", [EDITOR, READER])
+def test_from_a_run_that_waits_a_student_is_told_of_that_run(pages: Pages, waiting: RunFiles, user: str) -> None:
+    """Though the run before it created the account."""
+    save_run(pages, "last-night", change("create", GONE), on_roll=(STAYS, GONE))
+    write_report(pages.root, "green-abbey", "last-night", ended=LAST_NIGHT)
+    told = student(pages, GONE, "waits", user)
+    assert "would be disabled" in told
+    assert "it would be disabled by this run, once a person approves its plan" in told
+    assert "Waits for approval" in told
+    assert "is on roll" not in told
+    before = student(pages, GONE, user=user)
+    assert "The student is on roll and had no account" in before
+    assert "Waits for approval" not in before
+    assert "it would be updated by this run, once a person approves its plan" in student(pages, STAYS, "waits", user)
+
+
+def test_a_run_that_is_cleared_has_no_report_any_more_for_who_may_only_read_either(
+    pages: Pages, waiting: RunFiles
+) -> None:
+    waiting.folder.write("report.redacted.json", b"{}")
+    assert "Waits for approval" in pages.get(f"dags/{ITS_DAG}/runs/waits", READER).text
+    assert "it would be disabled by this run" in student(pages, GONE, "waits", READER)
+
+
+def test_a_run_that_was_asked_for_and_cannot_be_shown_is_named(pages: Pages, waiting: RunFiles) -> None:
+    save_run(pages, "last-night", change("create", GONE), on_roll=(STAYS, GONE))
+    write_report(pages.root, "green-abbey", "last-night", ended=LAST_NIGHT)
+    told = student(pages, GONE, "last-year")
+    assert (
+        "The run last-year cannot be shown: it has no roll, or its files are gone. What follows is of another" in told
+    )
+    shutil.rmtree(pages.root / "green-abbey" / "waits")
+    assert "The run waits cannot be shown" in student(pages, GONE, "waits")
+
+
+def test_a_run_that_was_asked_for_is_shown_though_ten_others_came_after_it(pages: Pages) -> None:
+    for number in range(12):
+        ended = LAST_NIGHT - timedelta(days=number)
+        kind: Kind = "create" if number == 11 else "update"
+        save_run(pages, f"night-{number}", change(kind, STAYS))
+        write_report(pages.root, "green-abbey", f"night-{number}", ended=ended)
+    told = student(pages, STAYS, "night-11")
+    assert "had no account" in told
+    assert "cannot be shown" not in told
+
+
+def disabled(pages: Pages, user: str = EDITOR, query: str = "") -> str:
+    return words(pages.get(f"dags/{ITS_DAG}/disabled{query}", user).text)
+
+
+@pytest.mark.parametrize("user", [EDITOR, READER])
+def test_disabled_accounts_stand_on_one_page_with_since_when_why_run_and_approval(pages: Pages, user: str) -> None:
+    write_down(pages, LONG_AGO, "last-summer", ("disable", GONE, "a1", "Anna"), ("disable", "7", "a7", "Anna"))
+    write_down(pages, LONG_AGO, "unlinked", ("disable", None, "unlinked-account", None))
+    write_down(pages, LAST_NIGHT, "last-night", ("unlink_role", STAYS, "a3", None), ("enable", "7", "a7", None))
+    told = disabled(pages, user)
+    assert "Disabled accounts 3" in told
+    assert f"{GONE} 002447 account disabled 20 Jul 2025 01:30 not on roll last-summer Anna" in told
+    assert "role removed" in told
+    assert " 7 000007 " not in told, "it was given back"
+    assert ("unlinked-account" in told) == (user == EDITOR)
+    assert "role removed" not in disabled(pages, user, "?disabled_show=disable").split("Approved by")[1]
+    assert "Disabled accounts" in pages.get(f"dags/{ITS_DAG}", user).text
+
+
+@pytest.mark.parametrize("user", [EDITOR, READER])
+def test_disabled_accounts_can_be_downloaded(pages: Pages, user: str) -> None:
+    write_down(pages, LONG_AGO, "last-summer", ("disable", GONE, "account-of-gone", "=Anna"))
+    answer = pages.get(f"dags/{ITS_DAG}/disabled.csv", user)
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert 'filename="disabled-accounts-green-abbey.csv"' in answer.headers["Content-Disposition"]
+    (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+    account = {"account": "account-of-gone"} if user == EDITOR else {}
+    assert row == {
+        "person_id": GONE,
+        "school_identifier": "002447",
+        "what": "account disabled",
+        "since": "2025-07-20 01:30",
+        "why": "not on roll",
+        "run": "last-summer",
+        "approved_by": "'=Anna",
+        "known_to_be_done": "yes",
+        **account,
+    }
+
+
+def test_a_month_of_the_register_that_cannot_be_read_is_named_on_the_pages(pages: Pages) -> None:
+    write_down(pages, LONG_AGO, "last-summer", ("disable", GONE, "a1", "Anna"))
+    Register(LocalFolder(pages.root), "green-abbey").folder.write("2025-08.parquet", b"torn")
+    for told in (disabled(pages), student(pages, GONE)):
+        assert "Not all of the register can be read: register/2025-08.parquet" in told
+        assert "account disabled" in told
