@@ -15,7 +15,9 @@ class StudentSyncPages(AirflowPlugin):
     fastapi_apps = [{"name": "Student sync", "app": student_sync, "url_prefix": PREFIX}]  # noqa: RUF012 - Airflow's own way
     external_views = [  # noqa: RUF012
         {
-            "name": "Student sync",
+            "name": "Students",  # Airflow cuts what is longer
+            "icon": f"{PREFIX}/static/icon.svg",
+            "icon_dark_mode": f"{PREFIX}/static/icon-dark.svg",
             "href": f"{PREFIX}/",
             "destination": "nav",
             "url_route": "student-sync-schools",

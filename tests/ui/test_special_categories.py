@@ -57,14 +57,15 @@ def sen(words: str, **own: str) -> dict[str, str]:
 
 
 # With special categories: night by night somebody gets, keeps, changes and loses them; a date is none; and the
-# directory refuses some. (Over a limit, and when a document has emptied, a plan is held, which everybody sees.)
+# directory refuses some. (Over a limit, when everybody loses a value, and when a
+# document has emptied, a plan is held, which everybody sees.)
 WITH = [
     Roll({101: sen("EHCP"), 102: sen("Support")}, {103: SINCE, 101: SINCE}),
     Roll({101: sen("Support"), 102: sen("Support"), 104: sen("refuse this")}, {103: SINCE}),
     Roll({number: sen("EHCP") for number in SOME}, dict.fromkeys(SOME, SINCE)),
     Roll({105: sen("EHCP", **NO_DATE), 101: sen("EHCP")}, {106: NO_DATE}),
     Roll({number: sen("EHCP") for number in SOME}, dict.fromkeys(SOME, SINCE)),
-    Roll({101: sen("EHCP", **ENDED)}, {101: {**SINCE, **ENDED}}),
+    Roll({101: sen("EHCP", **ENDED), 102: sen("EHCP")}, {101: {**SINCE, **ENDED}, 102: SINCE}),
 ]
 WITHOUT = [Roll({}, {})] * NIGHTS
 

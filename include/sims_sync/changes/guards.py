@@ -12,7 +12,7 @@ import pandas as pd
 
 from sims_sync.changes.plan import Plan, rejected
 from sims_sync.config.limits import Limit
-from sims_sync.model.attributes import ATTRIBUTES, Attribute, special_names
+from sims_sync.model.attributes import ATTRIBUTES, Attribute, label_of, special_names
 
 MISMATCHES_ALLOWED = 3
 """More records whose account is somebody else's (``identity_mismatch``) hold the plan, SPEC section 5."""
@@ -70,7 +70,7 @@ class Measure:
         """The measure in words, with the limit."""
         if self.attribute in special_names():
             return _SPECIAL_LOSS
-        words = _WORDS[self.limit].format(count=self.count, base=self.base, attribute=self.attribute)
+        words = _WORDS[self.limit].format(count=self.count, base=self.base, attribute=_called(self.attribute))
         return f"{words}; the limit (`limits.{self.limit}`) is {self.allowed}."
 
     def as_document(self) -> dict[str, Any]:
@@ -159,10 +159,17 @@ def reasons_to_hold_departures(plan: Plan, measures: Collection[Measure]) -> lis
     return reasons
 
 
+def _called(attribute: str | None) -> str:
+    """An attribute in the middle of a sentence."""
+    label = label_of(attribute or "")
+    return label[:1].lower() + label[1:]
+
+
 def _lost_by_all(measure: Measure) -> str:
     if measure.attribute in special_names():
         return _SPECIAL_LOSS
-    return f"All {measure.count} accounts with {measure.attribute} would lose it: that always takes an approval."
+    called = _called(measure.attribute)
+    return f"All {measure.count} accounts with a {called} would lose it: that always takes an approval."
 
 
 def rejected_records(findings: pd.DataFrame) -> dict[str, int]:

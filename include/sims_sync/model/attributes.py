@@ -192,6 +192,11 @@ OPTIONAL = tuple(attribute.column for attribute in ATTRIBUTES if attribute.optio
 """What a school may leave out, as its configuration names it."""
 
 
+def label_of(name: str) -> str:
+    """What people call the attribute of a SCIM path; an unknown path is called as it is."""
+    return next((attribute.label for attribute in ATTRIBUTES if attribute.name == name), name)
+
+
 def special_names(attributes: Iterable[Attribute] = ATTRIBUTES) -> frozenset[str]:
     """The names of those that tell health or poverty."""
     return frozenset(attribute.name for attribute in attributes if attribute.special)

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sims_sync.config.school_entry import School
+from sims_sync.model.attributes import label_of
 from sims_sync.ui import PREFIX, words
 
 MISSING = "\N{EN DASH}"
@@ -39,7 +40,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(moment=_moment, day=_day, number=_number, span=_span, plural=_plural, marked=_marked)
+    environment.filters.update(
+        moment=_moment, day=_day, number=_number, span=_span, plural=_plural, marked=_marked, label=label_of
+    )
     return environment
 
 
