@@ -28,7 +28,7 @@ from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.store.layout import state_folder
 from sims_sync.store.lease import hold_lease
 from sims_sync.store.local import LocalFolder
-from tests.end_to_end.conftest import Night
+from tests.end_to_end.conftest import Configure, Night
 
 BROKER = {"conn_type": "sims", "login": "sync", "password": "secret"}
 DIRECTORY = {"conn_type": "scim", "password": "token"}
@@ -74,6 +74,23 @@ def test_the_test_of_a_sims_connection_makes_one_call_and_says_which_school_answ
     assert works
     assert message == "SIMS answered the one call GetXmlSchool: LA 823, Estab 4321, Green Abbey School."
     assert [call.operation for call in broker_alone.calls] == ["GetXmlSchool"]
+
+
+def test_the_test_of_a_sims_connection_knows_what_the_schools_broker_calls_things(
+    press_test: PressTest, broker_alone: Broker, connect: Callable[..., None], configure: Configure
+) -> None:
+    def in_other_words(request: Request, forward: Forward) -> Reply:
+        reply = forward(request)
+        return replace(reply, body=reply.body.replace(b"LEA", b"Authority"))
+
+    with proxy_to(broker_alone.url) as proxy:
+        proxy.meddle = in_other_words
+        connect("sims_green_abbey", host=proxy.url, **BROKER)
+        assert "LA None" in press_test(host=proxy.url, **BROKER)[1]
+        configure(sims={"names": {"LEA": "Authority"}})
+        works, message = press_test(host=proxy.url, **BROKER)
+    assert works, message
+    assert "LA 823" in message
 
 
 def test_a_wrong_password_is_tried_once(press_test: PressTest, broker_alone: Broker) -> None:

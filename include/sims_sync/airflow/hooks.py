@@ -40,11 +40,15 @@ class SimsHook(BaseHook):
         return sims_client(self.sims_conn_id)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Make the one call GetXmlSchool, once: SIMS locks accounts, and takes one call at a time."""
+        """Make the one call GetXmlSchool, once: SIMS locks accounts, and takes one call at a time. The answer is read
+        by the names that the school's broker has (``sims.names``)."""
+        from sims_sync.sources.sims.operations import SCHOOL
+
         try:
             connection = read_connection(self.sims_conn_id, _CALLED)
-            with _alone_with(address(connection, _CALLED)):
-                school = sims_client(self.sims_conn_id, called=_CALLED, **_QUICK).school()
+            with _alone_with(address(connection, _CALLED)) as configured:
+                operation = SCHOOL.also_called(configured.sims.names if configured else {})
+                school = sims_client(self.sims_conn_id, called=_CALLED, **_QUICK).school(operation)
         except Exception as error:
             return False, _told(error)
         return True, f"SIMS answered the one call GetXmlSchool: LA {school.la}, Estab {school.estab}, {school.name}."
@@ -89,8 +93,8 @@ def _told(error: Exception) -> str:
 
 
 @contextmanager
-def _alone_with(endpoint: str) -> Iterator[None]:
-    """Alone with a SIMS while the block runs, where it is that of a school which is configured.
+def _alone_with(endpoint: str) -> Iterator[School | None]:
+    """Alone with a SIMS while the block runs, where it is that of a school which is configured: that school.
 
     :raises TransientFault: a run of the school talks to it now.
     """
@@ -99,10 +103,10 @@ def _alone_with(endpoint: str) -> Iterator[None]:
 
     school = _school_with(endpoint, lambda school: school.sims_connection)
     if school is None:
-        yield
+        yield None
         return
     with hold_lease(state_folder(configured_store(), school.id), "sims", "a connection test", wait=timedelta(0)):
-        yield
+        yield school
 
 
 def _school_with(endpoint: str, connection: Callable[[School], str]) -> School | None:
