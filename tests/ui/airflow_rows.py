@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from airflow.jobs.job import Job
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
 from airflow.models.dagrun import DagRun
@@ -54,5 +55,22 @@ def put_dags(schools: Mapping[str, Runs], *, paused: bool = False) -> None:
 def forget_all() -> None:
     """Remove every row of these again."""
     with create_session(scoped=False) as session:
+        session.execute(delete(Job))
         session.execute(delete(DagRun))
         session.execute(delete(DagModel))
+
+
+def put_scheduler(reported_at: datetime) -> None:
+    """A scheduler that works, or has died; the ones that were there before are forgotten."""
+    with create_session(scoped=False) as session:
+        session.execute(delete(Job))
+        session.execute(
+            insert(Job.__table__),
+            {
+                "job_type": "SchedulerJob",
+                "state": "running",
+                "hostname": "here",
+                "start_date": reported_at,
+                "latest_heartbeat": reported_at,
+            },
+        )

@@ -6,10 +6,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import pytest
 from airflow.api_fastapi.app import create_app, purge_cached_app
-from airflow_rows import forget_all, put_dags
+from airflow_rows import forget_all, put_dags, put_scheduler
 from fastapi.testclient import TestClient
 from school_users import ROLES
 from ui_client import Pages
@@ -46,3 +47,9 @@ def know_dags(pages: Pages) -> Iterator[Callable[..., None]]:
     """Tells Airflow's database of DAGs and runs, as its DAG processor and its scheduler do."""
     yield put_dags
     forget_all()
+
+
+@pytest.fixture
+def scheduler_reported(pages: Pages) -> Callable[[datetime], None]:
+    """Tells Airflow's database when its scheduler was last alive."""
+    return put_scheduler

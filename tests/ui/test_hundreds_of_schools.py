@@ -1,4 +1,4 @@
-"""500 schools with 30 runs each render fast."""
+"""1,000 schools with 30 runs each render fast."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import pytest
 from invented_runs import error, write_config, write_report
 from ui_client import Pages
 
-SCHOOLS, RUNS = 500, 30
+from sims_sync.ui.tables import PAGE
+
+SCHOOLS, RUNS = 1000, 30
 
 
 @pytest.fixture(scope="module")
 def many(pages: Pages, know_dags: Callable[..., None]) -> Pages:
-    """500 schools; one in ten has failed, one in three has records to fix."""
+    """1,000 schools; one in ten has failed, one in three has records to fix."""
     now = datetime.now(UTC)
     write_config(pages.config, [{"id": f"school-{number}"} for number in range(SCHOOLS)])
     know_dags({f"school-{number}": {"night-0": ("success", now)} for number in range(SCHOOLS)})
@@ -36,17 +38,16 @@ def many(pages: Pages, know_dags: Callable[..., None]) -> Pages:
     return pages
 
 
-def test_the_page_of_500_schools_is_there_within_seconds_and_then_at_once(many: Pages) -> None:
+def test_the_page_of_1000_schools_is_there_within_seconds_and_then_at_once(many: Pages) -> None:
     many.get("nothing-here")  # the login
     first, first_seconds = _timed(many)
     again, seconds = _timed(many)
     print(f"{first_seconds:.2f} s the first time, {seconds:.2f} s then; {len(first.content):,} bytes")  # noqa: T201
     assert first.status_code == again.status_code == 200
-    assert first.text == again.text
-    assert first.text.count('<tr class="tone-') == SCHOOLS
-    assert "50 schools need you" in first.text
-    assert len(first.content) < 1_500_000
-    assert first_seconds < 10
+    assert first.text.count('<tr class="tone-') == PAGE
+    assert "100 schools need you" in first.text
+    assert len(first.content) < 500_000
+    assert first_seconds < 20
     assert seconds < 3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,6 +116,61 @@ def test_from_the_navigation_to_the_cause_of_a_failure(window: Page, schools: di
     frame.click("text=Run in Airflow")
     window.wait_for_url(f"**/dags/{schools['broken'].dag_id}/runs/tonight")
     assert window.main_frame.url.startswith(schools["broken"].stack.url)
+
+
+def test_the_log_of_a_failed_task_ends_with_what_to_do_and_shows_it_unfolded(
+    window: Page, schools: dict[str, School]
+) -> None:
+    window.click(NAVIGATION)
+    our_frame(window).click("#broken >> text=Log of extract")
+    window.wait_for_url(f"**/dags/{schools['broken'].dag_id}/runs/tonight/tasks/extract*")
+    window.wait_for_selector("text=What to do: Correct the connection")
+
+
+def test_schools_are_found_by_the_form_and_filtered_by_the_counts(window: Page, schools: dict[str, School]) -> None:
+    url = f"{schools['held'].stack.url}/student-sync/"
+    page = window.context.new_page()
+    page.goto(url)
+    assert "as of " in page.inner_text("h1")
+    page.fill("#q", "hilds")
+    page.click("button:has-text('Find')")
+    page.wait_for_url("**/student-sync/?q=hilds*")
+    assert [line.get_attribute("id") for line in page.locator("tbody tr").all()] == ["held"]
+    page.click("text=All schools")
+    page.click(".filters >> text=Needs you")
+    page.wait_for_url("**/?state=needs_us")
+    assert [line.get_attribute("id") for line in page.locator("tbody tr").all()] == ["held", "broken"]
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+def test_person_ids_are_typed_into_the_trigger_form_one_a_line_and_such_a_run_changes_nothing_of_the_school(
+    window: Page, schools: dict[str, School]
+) -> None:
+    school = schools["in-order"]
+    window.goto(f"{school.stack.url}/dags/{school.dag_id}")
+    window.click("button:has-text('Trigger')")
+    field = window.locator("textarea[name=element_only_person_ids]")
+    field.click()
+    field.press_sequentially("101\n000102\n", delay=20)
+    assert field.input_value() == "101\n000102\n"
+    before = set(school.stack.airflow.runs(school.dag_id))
+    window.locator("[role=dialog] button:has-text('Trigger')").last.click()
+    deadline = time.monotonic() + 60
+    while not (new := set(school.stack.airflow.runs(school.dag_id)) - before):
+        assert time.monotonic() < deadline, "no run was triggered"
+        time.sleep(0.5)
+    (run_id,) = new
+    assert school.wait(run_id) == "success"
+    report = school.report(run_id)
+    assert (report["partial"], report["only_person_ids"]) == (True, [101, 102])
+    window.goto(f"{school.stack.url}/dags/{school.dag_id}")
+    window.click(NAVIGATION)
+    line = our_frame(window).inner_text("#in-order")
+    assert "Some students alone" in line
+    assert "Records to fix" in line
+    assert our_frame(window).inner_text("#in-order td[data-label=Students]") == "14"
 
 
 def test_errors_are_filtered_and_downloaded(window: Page, schools: dict[str, School], tmp_path: Path) -> None:

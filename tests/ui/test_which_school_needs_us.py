@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,7 +23,8 @@ from sims_sync.store.layout import run_folder
 from sims_sync.store.local import LocalFolder
 from sims_sync.ui.airflow_runs import AirflowRun, DagState
 from sims_sync.ui.history import History
-from sims_sync.ui.schools_page import STANDINGS, line, lines
+from sims_sync.ui.schools_page import STANDINGS, Line, line, lines
+from sims_sync.ui.words import Label
 
 NOW = datetime(2026, 9, 15, 9, 0, tzinfo=UTC)
 TONIGHT = NOW - timedelta(hours=7)
@@ -35,10 +37,16 @@ def school(school_id: str = "x", **own: object) -> School:
     return School.model_validate({"id": school_id, "username": "email", "schedule": "0 1 * * *", **values, **own})
 
 
+def shown(root: Path, dag: DagState | None = IDLE, *, scheduled: bool = True) -> Line:
+    """The school ``x`` of a store."""
+    runs = History(LocalFolder(root)).of("x")
+    return line(school(), runs, dag, LocalFolder(root), NOW, scheduled=scheduled)
+
+
 def standing(root: Path, dag: DagState | None = IDLE, **own: object) -> tuple[str, str, str]:
     """How the school ``x`` of a store stands, why, and what to do."""
-    shown = line(school(**own), History(LocalFolder(root)).of("x"), dag, LocalFolder(root), NOW)
-    return shown.standing, shown.why, shown.advice
+    made = line(school(**own), History(LocalFolder(root)).of("x"), dag, LocalFolder(root), NOW)
+    return made.standing, made.why, made.advice
 
 
 def under_way(run_id: str, began: datetime = TONIGHT) -> DagState:
@@ -64,13 +72,89 @@ def test_a_trial_or_an_older_roll_after_it_does_not_hide_the_failure(tmp_path: P
     assert standing(tmp_path)[0] == "success"
 
 
-def test_a_run_for_some_students_alone_hides_neither_a_failure_nor_records_to_fix(tmp_path: Path) -> None:
-    write_report(tmp_path, "x", "tonight", ended=TONIGHT, errors=[error(1)])
-    write_report(tmp_path, "x", "later", ended=TONIGHT + timedelta(hours=1), partial=True, only_person_ids=[101])
-    assert standing(tmp_path)[0] == "to_fix"
-    failed = TONIGHT + timedelta(hours=2)
-    write_report(tmp_path, "x", "latest", ended=failed, partial=True, only_person_ids=[101], outcome="failed")
+PARTIAL: dict[str, Any] = {"partial": True, "only_person_ids": [101], "extracted": 1}
+TRIALS: dict[str, dict[str, Any]] = {
+    "Some students alone": PARTIAL,
+    "Some students alone, failed": {**PARTIAL, "outcome": "failed", "reason": BROKEN},
+    "Some students alone, held, not approved": {**PARTIAL, "outcome": "held"},
+    "Dry run": {"outcome": "dry_run", "extracted": 400, "dry_run": True},
+    "Dry run, failed": {"outcome": "failed", "dry_run": True, "reason": BROKEN},
+    "Dry run of some students": {**PARTIAL, "outcome": "dry_run", "dry_run": True},
+    "Dry run of some students, failed": {**PARTIAL, "outcome": "failed", "dry_run": True},
+}
+NIGHTS: dict[str, dict[str, Any]] = {
+    "success": {"extracted": 300},
+    "failed": {"outcome": "failed", "reason": BROKEN},
+    "held": {"outcome": "held"},
+    "to_fix": {"errors": [error(1)], "extracted": 300},
+}
+
+
+@pytest.mark.parametrize("night", NIGHTS)
+@pytest.mark.parametrize("words", TRIALS)
+def test_a_trial_changes_nothing_of_how_a_school_stands_and_is_shown_as_what_it_is(
+    tmp_path: Path, words: str, night: str
+) -> None:
+    write_report(tmp_path, "x", "tonight", ended=TONIGHT, **NIGHTS[night])
+    before = shown(tmp_path)
+    write_report(tmp_path, "x", "trial", ended=TONIGHT + timedelta(hours=1), **TRIALS[words])
+    after = shown(tmp_path)
+    assert (after.standing, after.why, after.latest) == (before.standing, before.why, before.latest)
+    assert after.standing == night
+    assert after.since
+    assert after.since.label == Label(words, "quiet")
+
+
+@pytest.mark.parametrize("words", TRIALS)
+def test_a_school_that_was_only_tried_has_not_run_yet(tmp_path: Path, words: str) -> None:
+    write_report(tmp_path, "x", "trial", ended=TONIGHT, **TRIALS[words])
+    made = shown(tmp_path)
+    assert (made.standing, made.latest) == ("new", None)
+
+
+@pytest.mark.parametrize("words", TRIALS)
+def test_a_trial_does_not_hide_that_a_school_is_late(tmp_path: Path, words: str) -> None:
+    write_report(tmp_path, "x", "before", ended=NOW - timedelta(days=1))
+    write_report(tmp_path, "x", "trial", ended=NOW, **TRIALS[words])
+    assert standing(tmp_path)[0] == "late"
+    dag = DagState(paused=False, runs=(AirflowRun("trial", "success", NOW, is_trial=True),))
+    assert standing(tmp_path, dag)[0] == "late"
+
+
+def test_a_trial_that_failed_without_a_report_does_not_fail_the_school(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "tonight", ended=TONIGHT)
+    trial = AirflowRun("trial", "failed", NOW, is_trial=True)
+    night = AirflowRun("tonight", "success", TONIGHT)
+    assert standing(tmp_path, DagState(paused=False, runs=(trial, night)))[0] == "success"
+    lost = AirflowRun("lost", "failed", TONIGHT)
+    assert standing(tmp_path, DagState(paused=False, runs=(trial, lost)))[0] == "no_report"
+
+
+def test_a_month_of_runs_that_decide_nothing_hides_no_failure(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "tonight", ended=TONIGHT, outcome="failed", reason=BROKEN)
+    for number in range(40):
+        ended = TONIGHT + timedelta(minutes=number + 1)
+        write_report(tmp_path, "x", f"backfill-{number}", ended=ended, outcome="superseded")
     assert standing(tmp_path)[0] == "failed"
+
+
+@pytest.mark.parametrize(("outcome", "task"), [("failed", "extract"), ("held", "approve"), ("unreadable", "")])
+def test_a_line_that_needs_somebody_says_what_to_do_and_where_it_failed(
+    tmp_path: Path, outcome: str, task: str
+) -> None:
+    folder = write_report(tmp_path, "x", "tonight", ended=TONIGHT, outcome=outcome, reason=f"{task}: Broken.")
+    if outcome == "unreadable":
+        (folder / "report.json").write_text("{")
+    assert shown(tmp_path).standing == outcome
+    assert shown(tmp_path).advice
+    assert shown(tmp_path).failed_task == task
+
+
+def test_no_school_is_late_where_no_run_can_begin(tmp_path: Path) -> None:
+    write_report(tmp_path, "x", "yesterday", ended=NOW - timedelta(days=1))
+    assert (shown(tmp_path).standing, shown(tmp_path).late) == ("late", True)
+    made = shown(tmp_path, scheduled=False)
+    assert (made.standing, made.late) == ("success", False)
 
 
 def test_a_plan_that_waits_for_an_approval_comes_before_all_else(tmp_path: Path) -> None:
@@ -242,8 +326,68 @@ def test_the_page_of_a_school_shows_its_year(pages: Pages, know_dags: Callable[.
     assert "long ago" not in page
 
 
-def test_a_configuration_that_cannot_be_read_is_said(pages: Pages) -> None:
-    pages.config.write_text("schools: [")
-    assert "is no YAML" in pages.get().text
-    pages.config.unlink()
-    assert "cannot be read" in pages.get().text
+UNREADABLE = {
+    "defaults:\n  x: 1\nschools: [": "schools.yaml, line 3: is no YAML",
+    "schools:\n- id: a\n\tname: b": "schools.yaml, line 3: is no YAML",
+    "schools:\n- id: &a\n- *b": "schools.yaml, line 3: is no YAML",
+    "school:\n- id: a": "schools.yaml, line 2: the keys are",
+    "defaults: {}\nschools:\n  a: b": "schools.yaml, line 3: <code>schools</code> must be a list",
+    "schools:\n- id: 7": "school number 1",
+    "- id: a": "found no mapping",
+    "": "found no mapping",
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE)
+def test_a_configuration_that_cannot_be_read_is_all_that_the_page_says(pages: Pages, content: str) -> None:
+    pages.config.write_text(content)
+    page = pages.get().text
+    assert "The configuration cannot be read" in page
+    assert '<p class="notice bad">' in page
+    assert UNREADABLE[content] in page
+    assert "No school" not in page
+    answer = pages.get("dags/sims_student_sync__x")
+    assert answer.status_code == 404
+    assert "The configuration cannot be read" in answer.text
+
+
+def test_a_configuration_that_is_not_there_cannot_be_read(pages: Pages) -> None:
+    pages.config.unlink(missing_ok=True)
+    page = pages.get().text
+    assert "The configuration cannot be read" in page
+    assert "cannot be read (No such file or directory)" in page
+
+
+def test_wrong_entries_are_said_and_take_no_other_school_away(pages: Pages, know_dags: Callable[..., None]) -> None:
+    write_config(pages.config, [{"id": "good"}, *({"id": f"bad-{number}", "nmae": "x"} for number in range(12))])
+    write_report(pages.root, "good", "tonight")
+    know_dags({"good": {"tonight": ("success", datetime.now(UTC))}})
+    page = pages.get().text
+    assert "The configuration needs you" in page
+    assert page.count("school bad-") == 10
+    assert "And 2 more." in page
+    assert '<tr class="tone-' in page
+
+
+def test_a_scheduler_that_is_down_is_said_once_and_no_school_is_late(
+    pages: Pages, know_dags: Callable[..., None], scheduler_reported: Callable[[datetime], None]
+) -> None:
+    now, before = datetime.now(UTC), datetime.now(UTC) - timedelta(days=2)
+    due = now - timedelta(hours=2)
+    ids = [f"s{number}" for number in range(3)]
+    nightly = f"{due.minute} {due.hour} * * *"
+    write_config(pages.config, [{"id": each, "schedule": nightly, "timezone": "UTC"} for each in ids])
+    for each in ids:
+        write_report(pages.root, each, "before", ended=before)
+    know_dags({each: {"before": ("success", before)} for each in ids})
+    scheduler_reported(now)
+    page = pages.get().text
+    assert "3 schools need you" in page
+    assert "scheduler has not" not in page
+    scheduler_reported(now - timedelta(hours=3))
+    page = pages.get().text
+    assert "Airflow needs you" in page
+    assert page.count("scheduler has not reported since") == 1
+    assert f"{now - timedelta(hours=3):%H:%M} UTC" in page
+    assert not re.search(r'class="tag warn">Late', page)
+    assert "scheduler has not reported since" in pages.get("dags/sims_student_sync__s0").text

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from yaml.reader import ReaderError
 
 from sims_sync.config.school_entry import Kept, School
 
@@ -78,32 +79,59 @@ def _read(path: Path) -> tuple[dict[Any, Any], list[Any]]:
     """
     loader, parts = _composed(path)
     if unknown := set(parts) - {"defaults", "schools"}:
-        raise ConfigError(f"{path}: the keys are `defaults` and `schools`; found {', '.join(sorted(unknown))}.")
+        where = min((parts[key] for key in unknown), key=lambda node: node.start_mark.line)
+        raise ConfigError(
+            f"{_at(path, where)}: the keys are `defaults` and `schools`; found {', '.join(sorted(unknown))}."
+        )
     defaults = _value(path, loader, parts.get("defaults"))
     if isinstance(defaults, ConfigError):
         raise defaults
     if not isinstance(defaults or {}, dict):
-        raise ConfigError(f"{path}: `defaults` must be a mapping of keys to values.")
+        raise ConfigError(f"{_at(path, parts['defaults'])}: `defaults` must be a mapping of keys to values.")
     schools = parts.get("schools")
     if isinstance(schools, yaml.SequenceNode):
         return defaults or {}, [_value(path, loader, entry) for entry in schools.value]
     if _value(path, loader, schools) is not None:
-        raise ConfigError(f"{path}: `schools` must be a list.")
+        raise ConfigError(f"{_at(path, parts['schools'])}: `schools` must be a list.")
     return defaults or {}, []
 
 
 def _composed(path: Path) -> tuple[Any, dict[str, yaml.Node]]:
     """The nodes of the file by their keys, and what makes values of them: each apart, so that one stops no other."""
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_bytes())
+        content = path.read_bytes()
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
         top = loader.get_single_node()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path}: is no YAML: {error}") from error
+        raise ConfigError(f"{path}{_line(error, content)}: is no YAML: {_problem(error)}.") from error
     if not isinstance(top, yaml.MappingNode):
         raise ConfigError(f"{path}: the keys are `defaults` and `schools`; found no mapping.")
     return loader, {str(key.value): value for key, value in top.value}
+
+
+def _at(path: Path, node: yaml.Node) -> str:
+    return f"{path}, line {node.start_mark.line + 1}"
+
+
+def _line(error: Exception, content: bytes) -> str:
+    """In which line of the file it is wrong, where that is known."""
+    line, last = None, content.rstrip().count(b"\n")
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        line = min(error.problem_mark.line, last)  # what ends too early is told to end after the last line
+    elif isinstance(error, ReaderError):
+        line = content[: error.position].count(b"\n")
+    return "" if line is None else f", line {line + 1}"
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong, without the text round it, in which a value may stand that is nobody's business."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        at = error.context_mark and error.context_mark.line + 1
+        begun = f" that begins in line {at}" if at and error.problem_mark and at <= error.problem_mark.line else ""
+        return ", ".join(filter(None, (error.problem, f"{error.context}{begun}" if error.context else "")))
+    return getattr(error, "reason", None) or "it is nested too deeply"
 
 
 def _value(path: Path, loader: Any, node: yaml.Node | None) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -24,15 +25,16 @@ from sims_sync.config.school_entry import School
 from sims_sync.config.schools_file import ConfigError, config_path, load_schools
 from sims_sync.runs.reading import RunReader
 from sims_sync.ui.access import MAY_READ, User, editable, may_edit, readable
-from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run
+from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run, scheduled, silent
 from sims_sync.ui.disabled_page import disabled_csv, disabled_page
+from sims_sync.ui.finding_schools import as_of, find_schools, zone_of
 from sims_sync.ui.history import History, RunSummary
 from sims_sync.ui.pages import page
 from sims_sync.ui.pairs_to_link import pairs_csv, pairs_of
 from sims_sync.ui.people import find_people
 from sims_sync.ui.run_page import run_page
 from sims_sync.ui.school_page import school_page
-from sims_sync.ui.schools_page import line, lines
+from sims_sync.ui.schools_page import STANDINGS, line, lines
 from sims_sync.ui.seen import seen
 from sims_sync.ui.student_page import student_page, unreadable_runs
 from sims_sync.ui.values_page import values_page
@@ -65,7 +67,8 @@ async def _close_off(request: Request, answer: Callable[[Request], Awaitable[Res
 @app.get("/")
 def schools(request: Request, user: User) -> HTMLResponse:
     """All schools whose DAG the user may read, the one that needs us most at the top."""
-    configured, errors = _configuration()
+    configuration, now = _configuration(), datetime.now(UTC)
+    configured = configuration.schools
     allowed = readable([school.dag_id for school in configured], user)
     shown = [school for school in configured if school.dag_id in allowed]
     if configured and not shown:
@@ -74,11 +77,18 @@ def schools(request: Request, user: User) -> HTMLResponse:
     history = _history().of_all(
         [school.id for school in shown], editable={school.id for school in shown if school.dag_id in edits}
     )
+    down = silent()
+    told = lines(shown, history, dag_states(allowed), _history().root, now, scheduled=scheduled(down))
     return page(
         request,
         "schools",
-        lines=lines(shown, history, dag_states(allowed), _history().root),
-        errors=errors if len(shown) == len(configured) else (),  # they name schools
+        found=find_schools(told, request.query_params),
+        standings=STANDINGS,
+        errors=configuration.errors if len(shown) == len(configured) else (),  # they name schools
+        unreadable=configuration.unreadable,
+        silent=down,
+        as_of=as_of(shown, now),
+        zone=zone_of(shown),
     )
 
 
@@ -87,9 +97,11 @@ def school(request: Request, dag_id: str, user: User) -> HTMLResponse:
     """A school: its history, configuration, mark and limits."""
     found, history, edits = _school(dag_id), _history(), may_edit(dag_id, user)
     runs = history.of(found.id, may_edit=edits)
-    standing = line(found, runs, dag_states([dag_id]).get(dag_id), history.root, datetime.now(UTC))
+    down = silent()
+    dag = dag_states([dag_id]).get(dag_id)
+    standing = line(found, runs, dag, history.root, datetime.now(UTC), scheduled=scheduled(down))
     shown = school_page(history.root, found, runs, standing, may_edit=edits)
-    return page(request, "school", shown=shown, school=found)
+    return page(request, "school", shown=shown, school=found, silent=down)
 
 
 @app.get("/dags/{dag_id}/values", dependencies=[MAY_READ])
@@ -215,6 +227,9 @@ def student(request: Request, dag_id: str, person_id: str, user: User, run: str 
     return page(request, "student", shown=shown, school=found)
 
 
+_TOLD = 10
+"""The most errors of the configuration that are shown."""
+
 _NOBODY = "Neither the last runs nor the register know a student with this Person ID or admission number."
 
 
@@ -264,29 +279,54 @@ def _school(dag_id: str) -> School:
 
     :raises HTTPException: 404, there is none.
     """
-    for each in _configuration()[0]:
+    configuration = _configuration()
+    for each in configuration.schools:
         if each.dag_id == dag_id:
             return each
+    if configuration.unreadable:
+        raise HTTPException(404, f"The configuration cannot be read: {' '.join(configuration.errors)}")
     raise HTTPException(404, "This DAG is that of no school of the student sync.")
 
 
-def _configuration() -> tuple[list[School], list[str]]:
+@dataclass(frozen=True)
+class Configuration:
+    """What ``schools.yaml`` holds by now.
+
+    :param errors: what is wrong with entries of it, or with all of it.
+    """
+
+    schools: Sequence[School]
+    errors: Sequence[str]
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether not one school can be taken from it."""
+        return bool(self.errors) and not self.schools
+
+
+def _configuration() -> Configuration:
     """The schools, and what is wrong with the entries of others."""
     path = config_path()
     try:
         found = path.stat()
     except OSError as error:
-        return [], [f"{path}: cannot be read ({error.strerror})."]
+        return Configuration((), (f"{path}: cannot be read ({error.strerror}).",))
     return _read_configuration(path, (found.st_mtime_ns, found.st_size))
 
 
 @lru_cache(maxsize=2)
-def _read_configuration(path: Path, _version: tuple[int, int]) -> tuple[list[School], list[str]]:
+def _read_configuration(path: Path, _version: tuple[int, int]) -> Configuration:
     try:
         schools, errors = load_schools(path)
     except ConfigError as error:
-        return [], [str(error)]
-    return list(schools.values()), [str(error) for error in errors]
+        return Configuration((), (str(error),))
+    return Configuration(tuple(schools.values()), _told(list(map(str, errors))))
+
+
+def _told(errors: Sequence[str]) -> tuple[str, ...]:
+    """Errors, the first ones: what is wrong with `defaults` is wrong with each school."""
+    more = len(errors) - _TOLD
+    return (*errors[:_TOLD], *((f"And {more:,} more.",) if more > 0 else ()))
 
 
 _HISTORIES: dict[str, History] = {}

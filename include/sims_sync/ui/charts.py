@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sims_sync.ui.history import SHOWN, RunSummary
-from sims_sync.ui.words import FLOW, OUTCOMES, Tone
+from sims_sync.ui.words import FLOW, Tone
 
 _BAR, _SLOT, _HEIGHT = 3, 4, 20  # of a small picture
 
@@ -21,7 +21,7 @@ def sparkline(runs: Sequence[RunSummary]) -> dict[Tone, str]:
     most = max((math.log1p(run.changed) for run in runs), default=0.0) or 1.0
     paths: dict[Tone, str] = {}
     for position, run in enumerate(runs[:SHOWN]):
-        tone = OUTCOMES[run.outcome].tone
+        tone = run.label.tone
         share = 1.0 if tone == "bad" else math.log1p(run.changed) / most
         height = 3 + round(share * (_HEIGHT - 3))
         left = (SHOWN - 1 - position) * _SLOT
@@ -90,7 +90,7 @@ def history_chart(runs: Sequence[RunSummary]) -> HistoryChart:
         rows.append(Row(name, top, most, bars))
     bottom = _GAP + len(_ROWS) * (_ROW_HEIGHT + _GAP)
     outcomes = [
-        Bar(place + (slot - thick) / 2, bottom, thick, 8, title, OUTCOMES[run.outcome].tone)
+        Bar(place + (slot - thick) / 2, bottom, thick, 8, title, run.label.tone)
         for place, run, title in zip(places, in_order, titles, strict=True)
     ]
     columns = [(place, slot, run, title) for place, run, title in zip(places, in_order, titles, strict=True)]
@@ -107,7 +107,7 @@ def _faded(run: RunSummary, tone: Tone) -> Tone:
 
 def _title(run: RunSummary) -> str:
     counts = ", ".join(f"{run.counts.get(name, 0)} {name}" for name in _ROWS)
-    return f"{run.effective_date or 'no date'}: {OUTCOMES[run.outcome].words.lower()}; {counts}"
+    return f"{run.effective_date or 'no date'}: {run.label.words.lower()}; {counts}"
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from datetime import UTC, date, datetime
 
 from pydantic import ValidationError
 
-from sims_sync.runs.documents import NOTHING_WRITTEN, Report
+from sims_sync.runs.documents import NOTHING_WRITTEN, STANDING_STILL, Report
 from sims_sync.runs.reading import REPORT
 from sims_sync.runs.redaction import REDACTED_REPORT, redacted
 from sims_sync.store.folder import Folder, Stamp, Unreadable
 from sims_sync.store.layout import STATE
-from sims_sync.ui.words import TRIALS
+from sims_sync.ui.words import Label, run_label
 
 SHOWN = 30
 """Runs of a school in its small picture, and in its history."""
@@ -34,6 +34,7 @@ class RunSummary:
     :param codes: how many records it rejected by code.
     :param oldest: since when the longest failing one fails.
     :param partial: whether it was for some students alone.
+    :param dry_run: whether it was to write nothing.
     :param planned_only: whether its counts are what the plan would have done; none: the outcome tells.
     """
 
@@ -47,6 +48,7 @@ class RunSummary:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     partial: bool = False
+    dry_run: bool = False
     planned_only: bool | None = None
 
     @property
@@ -56,8 +58,18 @@ class RunSummary:
 
     @property
     def is_trial(self) -> bool:
-        """Whether it says nothing of how the school stands, where another run does."""
-        return self.outcome in TRIALS or (self.partial and self.outcome == "success")
+        """Whether it was a dry run, or a run for some students alone."""
+        return self.partial or self.dry_run
+
+    @property
+    def decides(self) -> bool:
+        """Whether it says how the school stands (:attr:`sims_sync.runs.documents.Report.decides`)."""
+        return not self.is_trial and self.outcome not in STANDING_STILL
+
+    @property
+    def label(self) -> Label:
+        """What it is called, and how urgent it is."""
+        return run_label(self.outcome, dry_run=self.dry_run, partial=self.partial)
 
     @property
     def changed(self) -> int:
@@ -80,7 +92,7 @@ class History:
     def of_all(
         self, school_ids: Collection[str], most: int = SHOWN, *, editable: Collection[str] = frozenset()
     ) -> dict[str, list[RunSummary]]:
-        """The newest runs that have a report, the newest first, by school.
+        """The newest runs that have a report, the newest first, by school (:meth:`of`).
 
         :param editable: the schools whose DAG the user may edit.
         """
@@ -91,6 +103,8 @@ class History:
     def of(self, school_id: str, most: int = SHOWN, *, may_edit: bool = False) -> list[RunSummary]:
         """The newest runs of a school that have a report, the newest first; one that cannot be read is among them.
 
+        :param most: how many. Where none of them decides how the school stands, as after the backfill of a month,
+            older ones follow up to one that does.
         :param may_edit: whether the user may edit the school's DAG.
         """
         with self._lock:
@@ -101,7 +115,9 @@ class History:
         except Unreadable as fault:
             return [_unreadable("", f"The runs of {school_id} cannot be listed: {fault.why}.")]
         newest = sorted(((stamp, folder) for folder, stamp in stamps.items() if folder != STATE), reverse=True)
-        for stamp, folder in newest[:most]:
+        for stamp, folder in newest:
+            if len(read) >= most and any(summary.decides for _, summary in read.values()):
+                break
             if folder in known and known[folder][0] == stamp:
                 read[folder] = known[folder]
             elif (summary := _summary(self.root / school_id / folder, folder, may_edit=may_edit)) is not None:
@@ -164,6 +180,7 @@ def summary_of(report: Report) -> RunSummary:
         started_at=report.started_at,
         finished_at=report.finished_at,
         partial=report.partial,
+        dry_run=report.dry_run or report.outcome == "dry_run",
         planned_only=report.wrote_nothing,
     )
 

@@ -41,8 +41,16 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        moment=_moment, day=_day, number=_number, span=_span, plural=_plural, marked=_marked, label=label_of
+        moment=_moment,
+        clock=_clock,
+        day=_day,
+        number=_number,
+        span=_span,
+        plural=_plural,
+        marked=_marked,
+        label=label_of,
     )
+    environment.filters["label"] = label_of
     return environment
 
 
@@ -55,6 +63,12 @@ def _moment(value: datetime | None, school: School, *, short: bool = False) -> s
         return MISSING
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     return format(aware.astimezone(ZoneInfo(school.timezone)), "%d %b %H:%M" if short else "%d %b %Y %H:%M")
+
+
+def _clock(value: datetime, zone: str) -> str:
+    """A point in time with its zone; without the date where it is today's."""
+    at = value.astimezone(ZoneInfo(zone))
+    return format(at, "%H:%M %Z" if at.date() == datetime.now(ZoneInfo(zone)).date() else "%d %b %Y %H:%M %Z")
 
 
 def _day(value: str | date | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sims_sync.config.school_entry import School
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
 from sims_sync.model.kinds import is_blank
-from sims_sync.runs.documents import PlanFacts, TransformFacts, ValidateFacts
+from sims_sync.runs.documents import STANDING_STILL, PlanFacts, TransformFacts, ValidateFacts
 from sims_sync.runs.reading import RunReader
 from sims_sync.runs.register import Entry, Register
 from sims_sync.runs.withheld_values import withheld_in
@@ -20,7 +20,6 @@ from sims_sync.ui.fate import Fate, fate_of
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.people import LOOKED_AT
 from sims_sync.ui.seen import seen
-from sims_sync.ui.words import TRIALS
 
 _USER_NAMES = {each.name for each in ATTRIBUTES if each.column in ("school_identifier", "home_email", "work_email")}
 """The values that may be a user name."""
@@ -132,9 +131,10 @@ def _unreadable(looked_at: Sequence[tuple[RunSummary, RunReader]]) -> list[str]:
 
 
 def _telling(fates: Sequence[tuple[RunSummary, Fate]]) -> tuple[RunSummary, Fate] | tuple[None, None]:
-    """The newest run that tells how the person stands: no trial, if another knows the person."""
+    """The newest run that tells how the person stands: no dry run, if another knows the person."""
     known = [each for each in fates if each[1].known]
-    return next((each for each in known if each[0].outcome not in TRIALS), known[0] if known else (None, None))
+    whole = (each for each in known if not (each[0].dry_run or each[0].outcome in STANDING_STILL))
+    return next(whole, known[0] if known else (None, None))
 
 
 def _choices(

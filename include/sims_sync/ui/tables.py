@@ -75,8 +75,7 @@ def table(
     sort = asked["sort"] if asked["sort"].removeprefix("-") in columns else ""
     if sort:
         rows = sorted(rows, key=_key(sort.removeprefix("-")), reverse=sort.startswith("-"))
-    pages = max(1, -(-len(rows) // PAGE))
-    page = min(max(int(asked["page"]), 1), pages) if _PAGE_NUMBER.fullmatch(asked["page"]) else 1
+    page = page_of(asked["page"], len(rows))
     return Table(
         prefix=prefix,
         rows=rows[(page - 1) * PAGE : page * PAGE],
@@ -87,6 +86,12 @@ def table(
         page=page,
         parameters=parameters,
     )
+
+
+def page_of(asked: str, rows: int) -> int:
+    """The number of the page that was asked for; where there is none such, the nearest."""
+    pages = max(1, -(-rows // PAGE))
+    return min(max(int(asked), 1), pages) if _PAGE_NUMBER.fullmatch(asked) else 1
 
 
 def _key(column: str) -> Callable[[object], tuple[bool, Any]]:

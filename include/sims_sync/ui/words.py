@@ -30,8 +30,15 @@ OUTCOMES: dict[str, Label] = {
 }
 """The outcomes of SPEC section 11, that of a report which is no report, and how runs stand that have none."""
 
-TRIALS = frozenset({"superseded", "dry_run", "paused"})
-"""Outcomes that say nothing of how a school stands, where another run does."""
+
+def run_label(outcome: str, *, dry_run: bool, partial: bool) -> Label:
+    """What a run is called. One that was only tried is called that, and is nobody's emergency however it ended."""
+    ended = OUTCOMES[outcome]
+    tried = {(True, True): "Dry run of some students", (True, False): "Dry run", (False, True): "Some students alone"}
+    if (kind := tried.get((dry_run, partial))) is None:
+        return ended
+    return Label(kind if outcome in ("success", "dry_run") else f"{kind}, {ended.words.lower()}", "quiet")
+
 
 KINDS: dict[str, Label] = {
     "create": Label("Create", "good"),
