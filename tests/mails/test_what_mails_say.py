@@ -141,7 +141,28 @@ def test_a_failure_says_how_much_was_written(written: int | None, meaning: str) 
 def test_the_records_mail_counts_by_code_what_is_new_and_what_is_solved() -> None:
     table = MAILS["records_changed"].table
     assert table is not None
-    assert [row[:4] for row in table.rows] == [("no_surname", 1, 1, 0), ("no_email", 2, 1, 1)]
+    assert [row[:5] for row in table.rows] == [
+        ("no_surname", "not imported", 1, 1, 0),
+        ("no_email", "not imported", 2, 1, 1),
+    ]
+
+
+def test_the_records_mail_tells_what_stops_a_record_from_a_warning() -> None:
+    now = {"101:no_email", "101:several_main", "102:several_main", "102:invalid_email"}
+    mail = kinds.records_changed(SCHOOL, {"103:several_main"}, now, (PLACES.run,))
+    assert "Now 1 record is not imported, and 2 records are imported with a warning." in " ".join(mail.text.split())
+    assert mail.table is not None
+    assert [row[:2] for row in mail.table.rows] == [
+        ("no_email", "not imported"),
+        ("several_main", "warning"),
+        ("invalid_email", "warning"),
+    ]
+
+
+def test_what_can_be_found_once_alone_is_never_solved() -> None:
+    before = {"101:username_from_email", "102:several_main"}
+    mail = kinds.records_changed(SCHOOL, before, {"103:no_email"}, (PLACES.run,))
+    assert mail.subject.endswith("1 new, 1 solved")
 
 
 def test_what_begins_at_hundreds_of_schools_is_one_line() -> None:

@@ -259,3 +259,19 @@ def test_the_mail_of_departures_that_were_refused_says_what_was_written(tuesday:
     assert mail.subject == "Green Abbey: the departures were not approved"
     assert "3 accounts were written" in mail.text
     assert "Nothing was written" not in mail.text
+
+
+def test_the_question_counts_rejected_records_as_the_report_does(school: NightSchool) -> None:
+    school.on_roll((ALL, "9"))
+    assert school.night(MONDAY).fault is None
+    holds_all(school)
+    twice = range(101, 104)
+    school.on_roll((ALL, "9"), (twice, "9"), (JOIN, "7"))
+    run = school.run(TUESDAY)
+    night = run_night(run)
+    assert night.reported
+    report = night.reported.report
+    assert (report.outcome, report.counts["rejected"]) == ("held", 2 * len(twice))
+    assert [error.code for error in report.errors] == ["duplicate_person"] * len(twice)
+    question = GATES["approve"].open(run, None).question(datetime.now(UTC))
+    assert f"| records rejected | {report.counts['rejected']} |" in question

@@ -190,8 +190,9 @@ def test_errors_can_be_downloaded_for_a_spreadsheet(nights: Nights) -> None:
     assert answer.headers["Content-Disposition"] == f'attachment; filename="errors-green-abbey-{SECOND}.csv"'
     folder = nights.pages.root / "green-abbey" / run_name(nights.second)
     assert answer.content == (folder / "errors.csv").read_bytes()
-    (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
-    assert row["person_id"] == "102"
+    error, *warnings = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert (error["person_id"], error["stops_import"]) == ("102", "yes")
+    assert {row["stops_import"] for row in warnings} == {"no"}
 
 
 def test_a_dry_run_says_that_nothing_was_written(nights: Nights) -> None:

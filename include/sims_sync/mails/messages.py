@@ -156,17 +156,20 @@ def records_changed(
     :param now: those of the last good run: ``<Person ID>:<code>`` each.
     :param to_office: whether it is for the school office (`office_emails`).
     """
-    new, solved = set(now) - set(before), set(before) - set(now)
+    new = set(now) - set(before)
+    solved = {key for key in set(before) - set(now) if not once(key)}
     by_code = {name: Counter(map(code_of, keys)) for name, keys in (("now", now), ("new", new), ("solved", solved))}
     codes = [code for code in CODES if by_code["now"][code] or by_code["solved"][code]]
     rows: list[tuple[str | int | Link, ...]] = [
         (
             CODES[code].reason if to_office else code,
+            _STOPS[CODES[code].stops],
             *(by_code[name][code] for name in by_code),
             CODES[code].correct,
         )
-        for code in codes
+        for code in sorted(codes, key=lambda code: not CODES[code].stops)
     ]
+    first = "What is wrong" if to_office else "Code"
     where = "it is on the run's page (For the school office), and has each record by its admission number."
     to_do = f"Correct these in SIMS. Ask the data team for the list, if you have no access to Airflow: {where}"
     if not to_office:
@@ -174,10 +177,15 @@ def records_changed(
     return Mail(
         subject=f"{school.name}: records to correct: {len(new):,} new, {len(solved):,} solved",
         tone="info",
-        happened=("What is wrong with records in SIMS has changed since this was last mailed.",)
-        if new or solved
-        else ("These records are still to be corrected in SIMS.",),
-        table=Table(("What is wrong" if to_office else "Code", "Now", "New", "Solved", "What to correct"), rows),
+        happened=(
+            "What is wrong with records in SIMS has changed since this was last mailed."
+            if new or solved
+            else "These records are still to be corrected in SIMS.",
+            f"Now {_number(now, stops=True)} not imported, and {_number(now, stops=False)} imported with a warning.",
+        ),
+        table=Table(
+            ("What is wrong" if to_office else "Code", "Record", "Now", "New", "Solved", "What to correct"), rows
+        ),
         to_do=to_do if by_code["now"] else "Nothing: no record is wrong any more.",
         links=links,
         to_office=to_office,
@@ -281,6 +289,21 @@ def begins_tomorrow(beginning: Sequence[tuple[School, Window | Pause]], all_scho
 def _some(names: Sequence[str], most: int = 10) -> str:
     told = [*names[:most], *([f"{len(names) - most:,} more"] if len(names) > most else [])]
     return ", ".join(told)
+
+
+def once(key: str) -> bool:
+    """Whether a finding, ``<Person ID>:<code>``, is one that can be found once alone."""
+    code = CODES.get(code_of(key))
+    return code is not None and code.once
+
+
+_STOPS = {True: "not imported", False: "warning"}
+
+
+def _number(keys: Collection[str], *, stops: bool) -> str:
+    """How many records have findings that stop them, or that do not."""
+    records = {key.rpartition(":")[0] for key in keys if (code := CODES.get(code_of(key))) and code.stops == stops}
+    return f"{len(records):,} {'record is' if len(records) == 1 else 'records are'}"
 
 
 def code_of(key: str) -> str:

@@ -42,6 +42,7 @@ class Code:
         where the attribute tells it.
     :param who: who acts.
     :param names: whether it is told of which attributes a finding is.
+    :param once: whether it can be found once alone, as when an account is created: that it is gone solves nothing.
     """
 
     code: str
@@ -51,6 +52,7 @@ class Code:
     panel: str = ""
     who: Literal["school office", "data team"] = SCHOOL_OFFICE
     names: bool = False
+    once: bool = False
 
 
 CODES: dict[str, Code] = {
@@ -209,6 +211,7 @@ CODES: dict[str, Code] = {
             "The student has no admission number, so the email address became the user name.",
             "Enter the admission number in SIMS before the account is created, where there is one.",
             panel=REGISTRATION,
+            once=True,
         ),
         Code(
             "invalid_email",

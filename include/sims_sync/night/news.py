@@ -155,7 +155,10 @@ def tell_records(
 
     told = theirs(notices.records)
     now = told if notices.found is None else theirs(notices.found)
-    if now == told and not (again and now):
+    gone = told - now
+    if told >= now and all(map(messages.once, gone)) and not (again and now):
+        if gone:
+            notices.model_copy(update={"records": tuple(sorted(set(notices.records or ()) - gone))}).save(state)
         return False
     if not post.send(school, messages.records_changed(school, told, now, links, to_office=to_office)):
         return False  # the next night tells of both
