@@ -16,6 +16,7 @@ from sims_sync.mails.mail import Mail
 from sims_sync.model.errors import DeparturesNotApproved, NotApproved, PermanentFault
 from sims_sync.night.approval import GATES
 from sims_sync.night.news import after_report
+from sims_sync.night.reporting import report_run
 from sims_sync.night.run import Run, recorded
 from sims_sync.runs.documents import FACTS
 from sims_sync.runs.standing import APPROVE, APPROVE_ALL, REJECT, WITHOUT_DEPARTURES
@@ -123,6 +124,58 @@ def test_if_both_kinds_are_over_only_approve_asks(tuesday: NightSchool, option: 
         assert "admin approved the plan without its departures" in reason(night)
         assert "created and changed; nobody was disabled" in reason(night)
         assert ended(night)[1]["approve_leavers"] == "failed"
+
+
+def test_question_and_mail_say_who_would_leave_in_groups_and_where_each_of_them_is_shown(
+    school: NightSchool,
+) -> None:
+    school.on_roll((STAY, "9"), (range(113, 120), "11"), (range(120, 121), None))
+    assert school.night(MONDAY).fault is None
+    school.on_roll((STAY, "9"))
+    groups = "7 of year 11, 1 of no known year"
+    for stage in ("approve_leavers", "approve"):
+        gate = GATES[stage].open(asked_at(school, stage), None)
+        assert dict(gate.plan.facts.departing) == {"of year 11": 7, "of no known year": 1}
+        body = gate.question(datetime(2026, 9, 16, tzinfo=UTC), "https://airflow.example.org/page")
+        assert f"**Who would leave**: {groups}." in body
+        assert "[The page of the run](https://airflow.example.org/page) shows each of them." in body
+        assert "The page of the run" not in gate.question(datetime(2026, 9, 16, tzinfo=UTC))
+        mail = gate.mail(datetime(2026, 9, 16, tzinfo=UTC), AirflowPost().places(school.school, "night 2"))
+        assert f"Who would leave: {groups}." in " ".join(mail.text.split())
+        holds_all(school)
+        school.on_roll((STAY, "9"), (JOIN, "7"))
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        ("", "admin rejected the departures: created"),
+        ("The office says\n they   stay.", "admin rejected the departures (“The office says they stay.”): created"),
+        ("\u0000\u202e odd\u2028", "admin rejected the departures (“odd”): created"),
+        ("w" * 2000, f"admin rejected the departures (“{'w' * 299}…”): created"),
+    ],
+)
+def test_why_somebody_refused_stands_in_the_report(tuesday: NightSchool, why: str, told: str) -> None:
+    run = asked_at(tuesday, "approve_leavers")
+    for _ in range(2):  # the answer holds when the task is cleared
+        with pytest.raises(DeparturesNotApproved) as refused, recorded(run.files, "approve_leavers"):
+            refuse(run, why)
+        assert told in str(refused.value)
+    reported = report_run(run, {"approve_leavers": "failed"}, datetime.now(UTC))
+    assert told in reported.report.reason
+
+
+def refuse(run: Run, why: str) -> None:
+    """What a person answers, or has answered before."""
+    gate = GATES["approve_leavers"].open(run, None)
+    if gate.passes() is None:
+        gate.decide(REJECT, "admin", why)
+
+
+def test_what_somebody_wrote_who_approved_goes_nowhere(tuesday: NightSchool) -> None:
+    run = asked_at(tuesday, "approve_leavers")
+    GATES["approve_leavers"].open(run, None).decide(APPROVE, "admin", "The office says so.")
+    assert run.files.read().answers()[0].why == ""
 
 
 def test_the_question_has_the_options_that_there_are(tuesday: NightSchool) -> None:

@@ -24,7 +24,6 @@ from sims_sync.runs.documents import (
     Document,
     Manifest,
     MeasuredLimit,
-    PlanDocument,
     PlanFacts,
     Report,
     ValidateFacts,
@@ -32,6 +31,7 @@ from sims_sync.runs.documents import (
 )
 from sims_sync.runs.mark import Departures, Mark
 from sims_sync.runs.notices import Notices
+from sims_sync.runs.planned import PlanDocument
 from sims_sync.runs.reading import RunReader
 from sims_sync.runs.standing import ANSWERS, Ending
 from sims_sync.runs.state import Claim, SchoolState

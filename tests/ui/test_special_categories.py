@@ -142,6 +142,7 @@ PATHS = [
     f"dags/{ITS_DAG}/disabled",
     f"dags/{ITS_DAG}/disabled.csv",
     *(f"dags/{ITS_DAG}/runs/night {night}" for night in range(1, NIGHTS + 1)),
+    *(f"dags/{ITS_DAG}/runs/night {night}/departures.csv" for night in range(1, NIGHTS + 1)),
     *(f"dags/{ITS_DAG}/runs/night {night}/errors.csv" for night in range(1, NIGHTS + 1)),
     *(
         f"dags/{ITS_DAG}/runs/night {night}?changes_sort={sort}&changes_show={show}"

@@ -76,13 +76,62 @@ def save_run(pages: Pages, run_id: str, *changes: dict[str, Any], on_roll: tuple
     files.save(EXTRACTED, {}, counts={})
     files.save(VALIDATED, {"roll": roll, "findings": nothing}, counts={"extracted": 1, "accepted": 1})
     document = {"counts": {}, "no_leaver_check": None, "changes": list(changes), "unchanged": []}
-    files.save(planned(reasons=("Too many leave.",)), {"plan": document, "findings": nothing}, counts={})
+    departing = {"of year 11": 1} if changes and changes[0]["kind"] == "disable" else {}
+    files.save(
+        planned(reasons=("Too many leave.",), departing=departing), {"plan": document, "findings": nothing}, counts={}
+    )
     return files
 
 
 def change(kind: Kind, person_id: str) -> dict[str, Any]:
     own = {"school_identifier": person_id.zfill(6), "account_id": f"account-{person_id}", "cause": "not on roll"}
-    return {"kind": kind, "person_id": int(person_id), **own, "attributes": ["active"]}
+    leaver = kind == "disable"
+    values = {"active": False} if leaver else {"name.familyName": "Marchbanks", "freeSchoolMeals": True}
+    account = {"name": {"givenName": "Zebedee", "familyName": "Quillfeather"}, "externalId": person_id}
+    group = {"group": "of year 11"} if leaver else {}
+    shown = {"attributes": sorted(values), "values": values, "account": account, **group}
+    return {"kind": kind, "person_id": int(person_id), **own, **shown}
+
+
+@pytest.mark.parametrize("user", [EDITOR, READER])
+def test_the_page_of_a_run_that_waits_begins_with_who_would_leave(pages: Pages, waiting: RunFiles, user: str) -> None:
+    page = pages.get(f"dags/{ITS_DAG}/runs/waits", user).text
+    told = words(page)
+    assert "Who would leave 1" in told
+    assert "1 of year 11." in told
+    assert "Without an answer it lapses at" in told
+    assert page.index('id="departures"') < page.index('class="stages"')
+    section = words(page.split('id="departures"')[1].split("</section>")[0])
+    assert ("Zebedee Quillfeather of year 11" in section) == (user == EDITOR)
+    assert ("Names and groups are shown to those" in section) == (user == READER)
+    answer = pages.get(f"dags/{ITS_DAG}/runs/waits/departures.csv", user)
+    (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+    own = {"name": "Zebedee Quillfeather", "group": "of year 11", "account_id": f"account-{GONE}"}
+    assert row == {
+        "change": "Disable",
+        "person_id": GONE,
+        "school_identifier": "002447",
+        **(own if user == EDITOR else {}),
+        "cause": "not on roll",
+    }
+
+
+def test_a_run_that_waits_for_nobody_does_not_begin_with_who_left(pages: Pages) -> None:
+    save_run(pages, "last-night", change("disable", GONE))
+    write_report(pages.root, "green-abbey", "last-night", ended=LAST_NIGHT)
+    assert "Who would leave" not in pages.get(f"dags/{ITS_DAG}/runs/last-night").text
+
+
+def test_what_a_run_would_change_is_shown_with_old_and_new_value_to_who_may_see_values(
+    pages: Pages, waiting: RunFiles
+) -> None:
+    told = student(pages, STAYS, "waits")
+    assert "What this run would change Value In the account From SIMS" in told
+    assert "Surname Quillfeather Marchbanks" in told
+    assert "Free school meals no yes" in told
+    reader = student(pages, STAYS, "waits", READER)
+    assert "would change" not in reader
+    assert "Marchbanks" not in reader
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ RUN = "scheduled__2026-09-15T01:43:00+00:00"
 GONE = "scheduled__2026-07-01T01:43:00+00:00"
 OF_A_SCHOOL = (
     *("", "/values", "/disabled", "/disabled.csv", "/students/101"),
-    *(f"/runs/{RUN}{file}" for file in ("", "/errors.csv", "/errors.xlsx", "/pairs.csv")),
+    *(f"/runs/{RUN}{file}" for file in ("", "/errors.csv", "/errors.xlsx", "/pairs.csv", "/departures.csv")),
 )
 
 
@@ -33,12 +33,13 @@ def _schools(pages: Pages, know_dags: Callable[..., None]) -> None:
 
 
 def test_every_path_that_shows_a_school_has_its_dag_in_it() -> None:
-    paths = {route.path for route in app.routes if hasattr(route, "endpoint")} - {"/"}
+    paths = {route.path for route in app.routes if hasattr(route, "endpoint")} - {"/", "/waiting"}
     assert paths == {
         "/dags/{dag_id}",
         "/dags/{dag_id}/disabled",
         "/dags/{dag_id}/disabled.csv",
         "/dags/{dag_id}/runs/{run_id}",
+        "/dags/{dag_id}/runs/{run_id}/departures.csv",
         "/dags/{dag_id}/runs/{run_id}/errors.csv",
         "/dags/{dag_id}/runs/{run_id}/errors.xlsx",
         "/dags/{dag_id}/runs/{run_id}/pairs.csv",
@@ -48,7 +49,7 @@ def test_every_path_that_shows_a_school_has_its_dag_in_it() -> None:
     }
 
 
-@pytest.mark.parametrize("path", ["", *(f"dags/{ITS_DAG}{path}" for path in OF_A_SCHOOL)])
+@pytest.mark.parametrize("path", ["", "waiting", *(f"dags/{ITS_DAG}{path}" for path in OF_A_SCHOOL)])
 def test_a_stranger_gets_401_and_a_page_that_says_to_log_in(pages: Pages, path: str) -> None:
     answer = pages.get(path, user=None)
     assert answer.status_code == 401

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CreateHITLDetailPayload
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
     from sims_sync.night.gate import Gate
     from sims_sync.night.run import Run
     from sims_sync.runs.documents import Reference
+
+_WHY = "why"
+_ASKED_WHY = Param(
+    None,
+    type=["null", "string"],
+    maxLength=2000,
+    title="If you reject it: why?",
+    description="Stands in the report, the log and the mail of the run: name nobody.",
+)
+"""What the form of the question asks beside the answer."""
 
 
 class Approval(HITLOperator):
@@ -64,7 +75,7 @@ class Approval(HITLOperator):
             lapses_at = lapse(run, gate.plan.saved_at, now, ends_at=ends_at)
             self.response_timeout = lapses_at - datetime.now(UTC)
             self.subject = gate.subject
-            self.body = gate.question(lapses_at)
+            self.body = gate.question(lapses_at, AirflowPost().places(run.school, run.run_id).run.url)
             self.options = list(gate.options)
             # Airflow executes a copy of the operator that the DAG was made with; it calls plain functions too.
             self.notifiers = [lambda _: _mail(gate, lapses_at)]  # type: ignore[list-item]
@@ -96,7 +107,8 @@ class Approval(HITLOperator):
                 )
             super().execute_complete(context, event)
             (option,) = event["chosen_options"]
-            return gate.decide(option, (event.get("responded_by_user") or {}).get("name")).model_dump()
+            by, why = (event.get("responded_by_user") or {}).get("name"), (event.get("params_input") or {}).get(_WHY)
+            return gate.decide(option, by, str(why or "")).model_dump()
 
     def _gate(self, run: Run) -> Gate:
         from sims_sync.night.approval import GATES
@@ -125,7 +137,7 @@ class Approval(HITLOperator):
             body=self.body,
             defaults=self.defaults,
             multiple=False,
-            params={},
+            params={_WHY: _ASKED_WHY.serialize()},
             assigned_users=[],
         )
         shown: Any = task_runner.SUPERVISOR_COMMS.send(ask)

@@ -13,6 +13,9 @@ Kind = Literal["create", "update", "enable", "link", "disable", "unlink_role"]
 LEAVER_KINDS: frozenset[Kind] = frozenset({"disable", "unlink_role"})
 """The changes of ``disable_leavers``; the others are those of ``load``."""
 
+_RARE = ("window", "group")
+"""What stands in the plan file only where there is something."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -28,6 +31,7 @@ class Change:
     :param values: what is written, by attribute name (``model.attributes``; beside them ``active``, ``roles``,
         ``disabledBySync`` and ``externalId`` for the key); none clears.
     :param account: the account as the plan saw it, as far as the sync manages it.
+    :param group: of a departure, its group in words that name nobody (``changes.departing``).
     :param window: the name of the window of the school's year in which this departure is expected, if it is.
     """
 
@@ -40,6 +44,7 @@ class Change:
     values: dict[str, Any]
     account: dict[str, Any] | None = field(default=None, repr=False)
     window: str | None = None
+    group: str | None = None
 
     @property
     def attributes(self) -> list[str]:
@@ -49,7 +54,7 @@ class Change:
     def as_document(self) -> dict[str, Any]:
         """The change as the plan file holds it."""
         document = {**asdict(self), "person_id": in_document(self.person_id), "attributes": self.attributes}
-        return {name: value for name, value in document.items() if name != "window" or value is not None}
+        return {name: value for name, value in document.items() if name not in _RARE or value is not None}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Change:

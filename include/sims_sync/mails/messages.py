@@ -55,6 +55,7 @@ def plan_held(
     reasons: Sequence[str],
     counts: Mapping[str, int],
     without_departures: bool,
+    departing: str = "",
     lapses_at: datetime,
     places: Places,
 ) -> Mail:
@@ -63,6 +64,7 @@ def plan_held(
     :param subject: the question in one line.
     :param reasons: why it is held.
     :param counts: accounts, by what would be done with them in words.
+    :param departing: how many would leave of each group, in words; empty where nobody would.
     :param without_departures: whether the person may approve all but the departures.
     """
     without = " Approve without departures, if only the leavers look wrong: then nobody is disabled."
@@ -71,6 +73,7 @@ def plan_held(
         tone="warn",
         happened=(
             f"The plan for the roll of {effective_date} is held. Nothing is written until a person approves it.",
+            *_leaving(departing),
             f"Without an answer it lapses at {_at(lapses_at, school)}, and the run fails.",
         ),
         reasons=tuple(reasons),
@@ -89,11 +92,13 @@ def departures_held(
     counts: Mapping[str, int],
     lapses_at: datetime,
     places: Places,
+    departing: str = "",
 ) -> Mail:
     """The departures of a plan are over a limit and wait for a person; all else was written.
 
     :param reasons: each limit exceeded.
     :param counts: accounts, by what would be done with them in words.
+    :param departing: how many of each group, in words.
     """
     return Mail(
         subject=f"{school.name}: disable {sum(counts.values()):,} accounts?",
@@ -101,6 +106,7 @@ def departures_held(
         happened=(
             f"The departures of the roll of {effective_date} are held. Everybody on roll has been created and changed; "
             "nobody is disabled until a person approves it.",
+            *_leaving(departing),
             f"Without an answer they lapse at {_at(lapses_at, school)}, and the run fails.",
         ),
         reasons=tuple(reasons),
@@ -108,6 +114,10 @@ def departures_held(
         to_do="Approve only if so many have left; reject, and nobody is disabled.",
         links=(places.departures, places.run),
     )
+
+
+def _leaving(departing: str) -> tuple[str, ...]:
+    return (f"Who would leave: {departing}. The page of the run shows each of them.",) if departing else ()
 
 
 def run_late(school: School, run_id: str, after: timedelta, at_work: str, places: Places) -> Mail:
@@ -183,9 +193,7 @@ def records_changed(
             else "These records are still to be corrected in SIMS.",
             f"Now {_number(now, stops=True)} not imported, and {_number(now, stops=False)} imported with a warning.",
         ),
-        table=Table(
-            ("What is wrong" if to_office else "Code", "Record", "Now", "New", "Solved", "What to correct"), rows
-        ),
+        table=Table((first, "Record", "Now", "New", "Solved", "What to correct"), rows),
         to_do=to_do if by_code["now"] else "Nothing: no record is wrong any more.",
         links=links,
         to_office=to_office,

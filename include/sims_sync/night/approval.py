@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
+from sims_sync.changes.departing import in_words
 from sims_sync.changes.guards import allowed
 from sims_sync.mails.mail import Mail
 from sims_sync.mails.messages import Places, departures_held, plan_held
@@ -82,7 +83,7 @@ class PlanGate(Gate):
             return f"{people:,} students to link to their accounts"
         return f"approve {changes:,} changes" if changes else "approve the plan"
 
-    def question(self, lapses_at: datetime) -> str:
+    def question(self, lapses_at: datetime, page: str = "") -> str:
         rows = [
             *counted(self.plan, _KINDS),
             f"| unchanged | {self.plan.told['unchanged']:,} |",
@@ -97,6 +98,7 @@ class PlanGate(Gate):
         return asked_in_markdown(
             self,
             lapses_at,
+            page,
             begins=f"The plan of {self.run.school.name} for the roll of {self.plan.facts.effective_date} is **held**. "
             "Nothing is written until it is approved.",
             rows=rows,
@@ -118,6 +120,7 @@ class PlanGate(Gate):
             effective_date=self.plan.facts.effective_date.isoformat(),
             reasons=self.reasons,
             counts={words: self.plan.told[kind] for kind, words in _KINDS.items()},
+            departing=in_words(self.plan.facts.departing),
             without_departures=WITHOUT_DEPARTURES in self.options,
             lapses_at=lapses_at,
             places=places,
@@ -127,8 +130,8 @@ class PlanGate(Gate):
         without = option == WITHOUT_DEPARTURES
         return ApproveFacts(plan=self.plan.reference, asked=asked, approved_by=by, without_departures=without)
 
-    def refused(self, by: str | None) -> NotApproved:
-        how = f"{by} rejected the plan" if by else "Nobody approved the plan in time: it lapsed"
+    def refused(self, by: str | None, why: str = "") -> NotApproved:
+        how = f"{by} rejected the plan{_quoted(why)}" if by else "Nobody approved the plan in time: it lapsed"
         return NotApproved(
             f"{how}; nothing was written. Why it was held: {' '.join(self.reasons)}",
             advice="When the reason is settled, clear the run from `extract`, or wait for the next one.",
@@ -169,7 +172,7 @@ class LeaverGate(Gate):
         """
         facts = self.approval.facts
         if self.reasons and facts.without_departures:
-            raise self.refused(facts.approved_by, "approved the plan without its departures")
+            raise self.refused(facts.approved_by, how="approved the plan without its departures")
         if self.reasons and facts.asked:
             return self.let_through(asked=True, by=facts.approved_by)
         if self.reasons:
@@ -180,10 +183,11 @@ class LeaverGate(Gate):
     def subject(self) -> str:
         return f"{self.run.school.name}: disable {sum(self.plan.told[kind] for kind in _DEPARTURES)} accounts?"
 
-    def question(self, lapses_at: datetime) -> str:
+    def question(self, lapses_at: datetime, page: str = "") -> str:
         return asked_in_markdown(
             self,
             lapses_at,
+            page,
             begins=f"The departures of {self.run.school.name} for the roll of {self.plan.facts.effective_date} are "
             "**held**. Everybody on roll has been created and changed; nobody is disabled until it is approved.",
             rows=counted(self.plan, _DEPARTURES),
@@ -196,6 +200,7 @@ class LeaverGate(Gate):
             effective_date=self.plan.facts.effective_date.isoformat(),
             reasons=self.reasons,
             counts={words: self.plan.told[kind] for kind, words in _DEPARTURES.items()},
+            departing=in_words(self.plan.facts.departing),
             lapses_at=lapses_at,
             places=places,
         )
@@ -203,8 +208,8 @@ class LeaverGate(Gate):
     def facts(self, *, asked: bool, option: str, by: str | None) -> ApproveLeaversFacts:
         return ApproveLeaversFacts(loaded=self.loaded.reference, asked=asked, approved_by=by)
 
-    def refused(self, by: str | None, how: str = "rejected the departures") -> NotApproved:
-        told = f"{by} {how}" if by else "Nobody approved the departures in time: they lapsed"
+    def refused(self, by: str | None, why: str = "", how: str = "rejected the departures") -> NotApproved:
+        told = f"{by} {how}{_quoted(why)}" if by else "Nobody approved the departures in time: they lapsed"
         return DeparturesNotApproved(
             f"{told}: created and changed; nobody was disabled. Why they were held: {' '.join(self.reasons)}",
             advice="The next run plans the departures afresh; trigger the DAG to have one now.",
@@ -239,6 +244,10 @@ def lapse(run: Run, planned_at: datetime, now: datetime, *, ends_at: datetime) -
     end = min(ends)
     left = max(end - now, timedelta(0))
     return now + left - min(_MARGIN, left / 10)
+
+
+def _quoted(why: str) -> str:
+    return f" (\N{LEFT DOUBLE QUOTATION MARK}{why}\N{RIGHT DOUBLE QUOTATION MARK})" if why else ""
 
 
 def trigger_again(run: Run) -> str:

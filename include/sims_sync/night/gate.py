@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import ClassVar, Self
 from zoneinfo import ZoneInfo
 
+from sims_sync.changes.departing import in_words
 from sims_sync.mails.mail import Mail
 from sims_sync.mails.messages import Places
 from sims_sync.model.errors import NotApproved
@@ -16,6 +18,9 @@ from sims_sync.night.run import Run
 from sims_sync.runs.documents import Facts, PlanFacts, Reference
 from sims_sync.runs.reading import StageOutput
 from sims_sync.runs.standing import APPROVE, Answer
+
+LONGEST_REASON = 300
+"""Characters of what somebody says of their refusal that are kept."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,11 @@ class Gate(ABC):
         """The question in one line."""
 
     @abstractmethod
-    def question(self, lapses_at: datetime) -> str:
-        """What the person who decides must know, in Markdown, without a value of a student."""
+    def question(self, lapses_at: datetime, page: str = "") -> str:
+        """What the person who decides must know, in Markdown, without a value of a student.
+
+        :param page: the address of the run's page, if it is known.
+        """
 
     @abstractmethod
     def mail(self, lapses_at: datetime, places: Places) -> Mail:
@@ -66,10 +74,11 @@ class Gate(ABC):
         """What the next stage asks for: that it went through, and who let it."""
 
     @abstractmethod
-    def refused(self, by: str | None) -> NotApproved:
+    def refused(self, by: str | None, why: str = "") -> NotApproved:
         """The fault that follows from a refusal.
 
         :param by: who refused; none: nobody answered in time.
+        :param why: why, in their words.
         """
 
     def passes(self) -> Reference | None:
@@ -81,29 +90,36 @@ class Gate(ABC):
         if not self.reasons:
             return self.let_through(asked=False)
         answer = self.run.files.answer(self.stage, self.plan.reference)
-        return None if answer is None else self._follow(answer.option, answer.by)
+        return None if answer is None else self._follow(answer.option, answer.by, answer.why)
 
-    def decide(self, option: str, by: str | None) -> Reference:
+    def decide(self, option: str, by: str | None, why: str = "") -> Reference:
         """What follows from an answer, which is kept: it holds for this plan however often the run is cleared.
 
         :param by: who answered; none: nobody did in time.
+        :param why: why they refuse, in their words.
         :raises NotApproved: it is refused.
         """
         if by is not None:
-            answer = Answer(
-                stage=self.stage, plan=self.plan.reference.sha256, option=option, by=by, at=datetime.now(UTC)
-            )
+            plan, why = self.plan.reference.sha256, one_line(why) if option == self.options[-1] else ""
+            answer = Answer(stage=self.stage, plan=plan, option=option, by=by, at=datetime.now(UTC), why=why)
             self.run.files.record_answer(answer)
-        return self._follow(option, by)
+        return self._follow(option, by, why)
 
-    def _follow(self, option: str, by: str | None) -> Reference:
+    def _follow(self, option: str, by: str | None, why: str) -> Reference:
         if by is None or option not in self.options[:-1]:
-            raise self.refused(by)
+            raise self.refused(by, why)
         return self.let_through(asked=True, option=option, by=by)
 
     def let_through(self, *, asked: bool, option: str = APPROVE, by: str | None = None) -> Reference:
         """Save what the next stage asks for."""
         return self.run.files.save(self.facts(asked=asked, option=option, by=by), {}, counts={})
+
+
+def one_line(words: str) -> str:
+    """Somebody's own words as a sentence can quote them: one line, not too long, without control characters."""
+    shown = "".join(each if unicodedata.category(each)[0] != "C" else " " for each in words)
+    line = " ".join(shown.split())
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def name_of(plan: StageOutput[PlanFacts]) -> str:
@@ -120,8 +136,11 @@ def counted(plan: StageOutput[PlanFacts], kinds: Mapping[str, str]) -> list[str]
     return [*rows, *(f"| of these expected ({name}) | {number:,} |" for name, number in plan.facts.expected.items())]
 
 
-def asked_in_markdown(gate: Gate, lapses_at: datetime, *, begins: str, rows: Sequence[str], choices: str) -> str:
-    """A question, with its reasons, its numbers, until when it can be answered, and the name of its plan."""
+def asked_in_markdown(
+    gate: Gate, lapses_at: datetime, page: str, *, begins: str, rows: Sequence[str], choices: str
+) -> str:
+    """A question, with its reasons, its numbers, who would leave, until when it can be answered, and the name of its
+    plan."""
     zone = gate.run.school.timezone
     at = lapses_at.astimezone(ZoneInfo(zone))
     lines = [
@@ -135,6 +154,8 @@ def asked_in_markdown(gate: Gate, lapses_at: datetime, *, begins: str, rows: Seq
         "|---|---:|",
         *rows,
         "",
+        *([f"**Who would leave**: {who}.", ""] if (who := in_words(gate.plan.facts.departing)) else []),
+        *([f"[The page of the run]({page}) shows each of them.", ""] if page else []),
         f"{choices} Without an answer it lapses at {at:%H:%M} on {at:%A %d %B} ({zone}).",
         "",
         f"{name_of(gate.plan)}: `{gate.plan.folder.name}/plan/plan.json` in the school's folder of the "

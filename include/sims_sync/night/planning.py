@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from sims_sync.changes.departing import BORN, departing, with_groups
 from sims_sync.changes.differences import CLEARED
 from sims_sync.changes.guards import measure, reasons_to_hold, reasons_to_hold_departures, rejected_records
 from sims_sync.changes.linking import Linking
@@ -71,7 +72,8 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
             whose,
         ).warned(unmatched, "gender_unknown")
     )
-    planned = _kept_otherwise(run, directory, planned)
+    unborn = [person for person, columns in run.school.withheld().items() if BORN in columns]
+    planned = with_groups(_kept_otherwise(run, directory, planned), groups, accounts, unborn=unborn)
     shown = withheld.untold(planned)
     mark = run.state.mark()
     rejected_now = rejected_records(pd.concat([validation.table("findings"), shown.findings], ignore_index=True))
@@ -105,6 +107,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         ),
         departure_reasons=tuple(reasons_to_hold_departures(planned, measures)),
         expected=planned.expected,
+        departing=departing(planned),
         superseded=superseded(run, mark, source.facts),
         mark_seen=mark is not None,
         rejected=rejected_now,

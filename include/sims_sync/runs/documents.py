@@ -129,6 +129,7 @@ class PlanFacts(TransformFacts):
     :param reasons: why the plan is held until a person approves it; empty where it is not.
     :param departure_reasons: why its departures alone are held, likewise.
     :param expected: how many departures are expected, by the window of the school's year.
+    :param departing: how many would leave of each group (``changes.departing``), the largest first.
     :param superseded: why the run must not write, where a newer roll was applied.
     :param mark_seen: whether the school had a mark then.
     :param rejected: the records that the run rejects (``changes.guards.Rejected``).
@@ -143,6 +144,7 @@ class PlanFacts(TransformFacts):
     reasons: tuple[str, ...] = Field(validation_alias="held", serialization_alias="held")
     departure_reasons: tuple[str, ...] = Field(default=(), exclude_if=lambda reasons: not reasons)
     expected: dict[str, Count] = Field(default_factory=dict, exclude_if=lambda windows: not windows)
+    departing: dict[str, Count] = Field(default_factory=dict, exclude_if=lambda groups: not groups)
     superseded: str | None
     mark_seen: bool
     rejected: dict[str, Count]
@@ -230,24 +232,6 @@ class Manifest(Document, Generic[F]):
     told: dict[str, Count] = Field(default_factory=dict, exclude_if=lambda told: not told)
     facts: F
     files: dict[str, str]
-
-
-class PlannedChange(Document):
-    """One change of the plan: the names of what is written, without values."""
-
-    kind: Kind
-    person_id: PersonId | None
-    school_identifier: str | None
-    account_id: str | None
-    cause: str
-    attributes: tuple[str, ...]
-
-
-class PlanDocument(Document):
-    """``plan/plan.json``, for those who only look at it (``changes.plan.Plan`` has the values, too)."""
-
-    changes: tuple[PlannedChange, ...]
-    unchanged: tuple[PersonId, ...]
 
 
 class WriteResult(Document):

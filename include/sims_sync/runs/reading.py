@@ -20,7 +20,6 @@ from sims_sync.runs.documents import (
     Facts,
     LoadFacts,
     Manifest,
-    PlanDocument,
     PlanFacts,
     Reference,
     Report,
@@ -28,6 +27,7 @@ from sims_sync.runs.documents import (
     ValidateFacts,
     WriteResult,
 )
+from sims_sync.runs.planned import PlanDocument
 from sims_sync.runs.standing import ANSWERS, QUESTIONS, Answer, Ending, Question, StageState
 from sims_sync.store.content import sha256
 from sims_sync.store.folder import Folder, Unreadable
@@ -190,16 +190,19 @@ class RunReader:
     def waits_at(self) -> str:
         """The stage at which a person is waited for now; empty where nobody is.
 
-        One is from when the stage has asked until it has ended. A plan over a limit that nobody was asked about does
-        not wait for a person, but for a worker.
+        One is from when the stage has asked until it has ended: one that nobody was asked about waits for a worker.
         """
         plan = self.output(PlanFacts) if REPORT not in self.names else None
-        for stage, file in QUESTIONS.items() if plan else ():
-            question = self._read(file, _QUESTION)
+        for stage in QUESTIONS if plan else ():
+            question = self.question(stage)
             asked = plan is not None and question is not None and question.plan == plan.reference.sha256
             if asked and not {f"{stage}.json", f"{stage}.ended.json"} & self.names:
                 return stage
         return ""
+
+    def question(self, stage: str) -> Question | None:
+        """What a stage has asked a person."""
+        return self._read(QUESTIONS[stage], _QUESTION)
 
     def answers(self) -> list[Answer]:
         """What people have answered in the run, whatever became of it."""
@@ -248,8 +251,7 @@ class RunReader:
         return self._read(name, _REPORT)
 
     def reported_since(self, moment: datetime | None) -> bool:
-        """Whether there is a report of the try of the run that began then: one that is cleared keeps its old report
-        until a task of it begins."""
+        """Whether there is a report of the try that began then: a cleared run keeps its old one until a task begins."""
         report = self.report()
         return report is not None and (moment is None or report.finished_at >= moment)
 

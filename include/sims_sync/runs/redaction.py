@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from sims_sync.model.attributes import only_special, special_names
 from sims_sync.model.findings import FOR_EDITORS, OF_WITHHOLDING
-from sims_sync.runs.documents import F, PlanDocument, PlanFacts, PlannedChange, Report, WriteResult
+from sims_sync.runs.documents import F, PlanFacts, Report, WriteResult
+from sims_sync.runs.planned import PlanDocument, PlannedChange
 from sims_sync.runs.reading import ERRORS_CSV, REPORT, RunReader, StageOutput
 from sims_sync.runs.to_correct import errors_csv
 from sims_sync.runs.withheld_values import withheld_in
@@ -56,7 +57,7 @@ class RedactedReader(RunReader):
         has: one without an email would tell that this is withheld."""
         hidden = special_names(self.attributes) | self._withheld.get(change.person_id or "", frozenset())
         shown = tuple(name for name in change.attributes if name not in hidden and change.kind != "create")
-        return change.model_copy(update={"attributes": shown})
+        return change.model_copy(update={"attributes": shown, "group": None})
 
     @cached_property
     def _withheld(self) -> Mapping[str, frozenset[str]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from pydantic import Field
+
 from sims_sync.runs.documents import Document, Moment
 from sims_sync.store.content import as_json
 
@@ -72,6 +74,7 @@ class Answer(Document):
     :param plan: the hash of the plan's manifest.
     :param option: what they chose.
     :param by: their name.
+    :param why: why they refused, in their words; empty where they did not say.
     """
 
     stage: str
@@ -79,3 +82,4 @@ class Answer(Document):
     option: str
     by: str
     at: Moment
+    why: str = Field(default="", exclude_if=lambda why: not why)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, quote
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -26,6 +27,8 @@ from sims_sync.config.schools_file import ConfigError, config_path, load_schools
 from sims_sync.runs.reading import RunReader
 from sims_sync.ui.access import MAY_READ, User, editable, may_edit, readable
 from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run, scheduled, silent
+from sims_sync.ui.answering import Answered, approve, comes_from_our_page, ticked
+from sims_sync.ui.departures import departures_csv, departures_of
 from sims_sync.ui.disabled_page import disabled_csv, disabled_page
 from sims_sync.ui.finding_schools import as_of, find_schools, zone_of
 from sims_sync.ui.history import History, RunSummary
@@ -38,6 +41,7 @@ from sims_sync.ui.schools_page import STANDINGS, line, lines
 from sims_sync.ui.seen import seen
 from sims_sync.ui.student_page import student_page, unreadable_runs
 from sims_sync.ui.values_page import values_page
+from sims_sync.ui.waiting_page import Waiting, all_that_waits, by_kind
 
 app = FastAPI(title="Student sync", docs_url=None, redoc_url=None, openapi_url=None)
 app.mount("/static", StaticFiles(packages=[("sims_sync.ui", "static")]), name="static")
@@ -92,6 +96,42 @@ def schools(request: Request, user: User) -> HTMLResponse:
     )
 
 
+@app.get("/waiting")
+def waiting(request: Request, user: User) -> HTMLResponse:
+    """What waits for an answer, of all schools whose DAG the user may read."""
+    return _waiting_page(request, _all_that_waits(user))
+
+
+@app.post("/waiting")
+async def approve_together(request: Request, user: User) -> HTMLResponse:
+    """Approve what is ticked, each by itself, with the user's own rights."""
+    if not comes_from_our_page(request):
+        raise HTTPException(403)
+    asked = parse_qs((await request.body())[:200_000].decode(errors="replace"))
+    waits = await run_in_threadpool(_all_that_waits, user)
+    chosen, gone = ticked(waits, asked.get("tick", []), asked.get("kind", [""])[0])
+    answered = await approve(request, chosen)
+    done = {each.waiting.tick for each in answered if not each.problem}
+    left = [each for each in waits if each.tick not in done]
+    return await run_in_threadpool(_waiting_page, request, left, answered, gone)
+
+
+def _all_that_waits(user: Any) -> list[Waiting]:
+    """:raises HTTPException: 403, the user may read no school's DAG."""
+    configured = _configuration().schools
+    allowed = readable([school.dag_id for school in configured], user)
+    shown = [school for school in configured if school.dag_id in allowed]
+    if configured and not shown:
+        raise HTTPException(403)
+    return all_that_waits(_history().root, shown, dag_states(allowed), editable(allowed, user))
+
+
+def _waiting_page(
+    request: Request, waits: Sequence[Waiting], answered: Sequence[Answered] | None = None, gone: int = 0
+) -> HTMLResponse:
+    return page(request, "waiting", total=len(waits), groups=by_kind(waits), answered=answered, gone=gone)
+
+
 @app.get("/dags/{dag_id}", dependencies=[MAY_READ])
 def school(request: Request, dag_id: str, user: User) -> HTMLResponse:
     """A school: its history, configuration, mark and limits."""
@@ -133,16 +173,12 @@ def disabled_as_csv(dag_id: str, user: User) -> Response:
 def run(request: Request, dag_id: str, run_id: str, user: User) -> HTMLResponse:
     """A run: where the records went, the plan, what has to be corrected."""
     found, root = _school(dag_id), _history().root
-    known = find_run(dag_id, run_id)
+    known, edits = find_run(dag_id, run_id), may_edit(dag_id, user)
     shown = run_page(
-        root,
-        found,
-        known or AirflowRun(run_id, "deleted", None),
-        dict(request.query_params),
-        may_edit=may_edit(dag_id, user),
+        root, found, known or AirflowRun(run_id, "deleted", None), dict(request.query_params), may_edit=edits
     )
     if shown is not None:
-        return page(request, "run", shown=shown, school=found, known=known is not None)
+        return page(request, "run", shown=shown, school=found, known=known is not None, may_edit=edits)
     if known is None:
         raise HTTPException(404, "This school has no such run.")
     return page(request, "no_files", status=200 if known.active else 410, school=found, run=known)
@@ -172,6 +208,17 @@ def errors_workbook(dag_id: str, run_id: str, user: User) -> Response:
     if report is None:
         raise HTTPException(404, "This run has no list of errors (any more), or it cannot be read.")
     return _download("records-to-correct", found, files, errors_xlsx(report, found.name), _XLSX)
+
+
+@app.get("/dags/{dag_id}/runs/{run_id}/departures.csv", dependencies=[MAY_READ])
+def departures_as_csv(dag_id: str, run_id: str, user: User) -> Response:
+    """Whose accounts the plan would disable, as the file for a spreadsheet."""
+    found, edits = _school(dag_id), may_edit(dag_id, user)
+    files = seen(_history().root, found.id, run_id, may_edit=edits)
+    departures = departures_of(files, found, may_edit=edits)
+    if not departures:
+        raise HTTPException(404, "This run has no departures, or its files are gone or cannot be read.")
+    return _download("departures", found, files, departures_csv(departures, may_edit=edits))
 
 
 @app.get("/dags/{dag_id}/runs/{run_id}/pairs.csv", dependencies=[MAY_READ])

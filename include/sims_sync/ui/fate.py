@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sims_sync.runs.documents import PlanDocument, PlannedChange, ReportedError, ReportedWarning, ValidateFacts
+from sims_sync.runs.documents import ReportedError, ReportedWarning, ValidateFacts
+from sims_sync.runs.planned import PlanDocument, PlannedChange
 from sims_sync.runs.reading import REPORT, RunReader
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.so_far import so_far

@@ -7,24 +7,26 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
+from sims_sync.changes.departing import in_words
 from sims_sync.config.school_entry import School
 from sims_sync.runs.documents import (
     ExtractFacts,
     Kind,
     MeasuredLimit,
     PlanFacts,
-    PlannedChange,
     Report,
     ReportedError,
     ReportedWarning,
     ValidateFacts,
     WriteResult,
 )
+from sims_sync.runs.planned import PlannedChange
 from sims_sync.runs.reading import ERRORS_CSV, RunReader, StageOutput
 from sims_sync.runs.standing import StageState
 from sims_sync.store.folder import Folder
 from sims_sync.ui.airflow_runs import AirflowRun
 from sims_sync.ui.charts import Flow, flow
+from sims_sync.ui.departures import ShownDeparture, departures_of
 from sims_sync.ui.pairs_to_link import ShownPair, pair_tables, pairs_of
 from sims_sync.ui.seen import seen
 from sims_sync.ui.so_far import so_far
@@ -62,7 +64,8 @@ class RunPage:
     :param partial: it was for some students alone.
     :param would: nothing of the plan was written, so that the numbers are what it would have done.
     :param waits: why the plan waits for an answer now; empty where it does not.
-    :param waits_at: the stage that asked.
+    :param waits_at: the stage that asked; ``lapses_at``: until when it can be answered.
+    :param leaving: how many would leave of each group, in words, while it waits; ``departures``: who.
     :param pairs: students whose account stands under another Person ID or under none; ``ambiguous``: those of them whom
         a person must decide about.
     :param picture: none where nothing was extracted.
@@ -83,6 +86,9 @@ class RunPage:
     would: bool
     waits: Sequence[str]
     waits_at: str
+    lapses_at: datetime | None
+    leaving: str
+    departures: Table[ShownDeparture]
     stages: Sequence[StageState]
     limits: Sequence[MeasuredLimit]
     picture: Flow | None
@@ -115,7 +121,7 @@ def run_page(
     if files.is_empty:
         return None
     report, waits = files.report(), files.waits_for_approval()
-    extracted, validated = files.output(ExtractFacts), files.output(ValidateFacts)
+    extracted, validated, planned = files.output(ExtractFacts), files.output(ValidateFacts), files.output(PlanFacts)
     known = report or so_far(files)
     pairs, ambiguous = pair_tables(pairs_of(files, may_edit=may_edit), parameters)
     return RunPage(
@@ -132,8 +138,11 @@ def run_page(
         would=report is None or report.wrote_nothing,
         waits=waits,
         waits_at=files.waits_at(),
+        lapses_at=lapses_at(files),
+        leaving=in_words(planned.facts.departing) if planned and waits else "",
+        departures=_departures(files if waits else None, school, parameters, may_edit=may_edit),
         stages=files.stages(),
-        limits=limits(files.output(PlanFacts)),
+        limits=limits(planned),
         picture=flow(known.counts, validated.counts.get("accepted") if validated else None)
         if known.counts.get("extracted")
         else None,
@@ -146,6 +155,21 @@ def run_page(
         has_csv=ERRORS_CSV in files.names,
         unreadable=sorted(files.unreadable),
     )
+
+
+def lapses_at(files: RunReader) -> datetime | None:
+    """Until when the question of a run that waits can be answered."""
+    stage = files.waits_at()
+    question = files.question(stage) if stage else None
+    return question.lapses_at if question else None
+
+
+def _departures(
+    files: RunReader | None, school: School, parameters: Mapping[str, str], *, may_edit: bool
+) -> Table[ShownDeparture]:
+    entries = departures_of(files, school, may_edit=may_edit) if files else []
+    columns = ("kind", "person_id", "school_identifier", "name", "group", "cause")
+    return table("departures", entries, parameters, filter_by="group", columns=columns)
 
 
 def limits(plan: StageOutput[PlanFacts] | None) -> Sequence[MeasuredLimit]:

@@ -19,6 +19,7 @@ from sims_sync.ui.asked_run import asked_run
 from sims_sync.ui.fate import Fate, fate_of
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.people import LOOKED_AT
+from sims_sync.ui.planned_values import ChangedValue, changed_values, mapping_of, planned_values
 from sims_sync.ui.seen import seen
 
 _USER_NAMES = {each.name for each in ATTRIBUTES if each.column in ("school_identifier", "home_email", "work_email")}
@@ -49,6 +50,7 @@ class StudentPage:
     :param fate: what it did, or would do.
     :param not_shown: the run that was asked for, and cannot be shown; empty where it is.
     :param fates: what each of the last runs did.
+    :param values: what the run changes of which value, as planned; empty where the user may not see values.
     :param done: what the register says, the newest first; account ids are not in it where the user may not see them.
     :param choices: empty where the record was not imported.
     :param unreadable: the runs that cannot be read, or not all of them; ``missing``: likewise files of the register.
@@ -62,6 +64,7 @@ class StudentPage:
     not_shown: str
     choices: Sequence[Choice]
     fates: Sequence[tuple[RunSummary, Fate]]
+    values: Sequence[ChangedValue]
     done: Sequence[Entry]
     may_see_values: bool
     unreadable: Sequence[str]
@@ -111,6 +114,7 @@ def student_page(
         if run
         else [],
         fates=fates,
+        values=_values(looked_at[run.run_id][1], school, person_id, attributes) if run and may_see_values else [],
         done=[each if may_see_values else replace(each, account_id=None) for each in done],
         may_see_values=may_see_values,
         unreadable=_unreadable(list(looked_at.values())),
@@ -135,6 +139,17 @@ def _telling(fates: Sequence[tuple[RunSummary, Fate]]) -> tuple[RunSummary, Fate
     known = [each for each in fates if each[1].known]
     whole = (each for each in known if not (each[0].dry_run or each[0].outcome in STANDING_STILL))
     return next(whole, known[0] if known else (None, None))
+
+
+def _values(
+    files: RunReader, school: School, person_id: str, attributes: Sequence[Attribute]
+) -> Sequence[ChangedValue]:
+    plan = files.plan()
+    if plan is None or all(each.person_id != person_id for each in plan.changes):
+        return []  # most often, and then nothing more need be read
+    mapping = mapping_of(school, attributes)
+    own = (each for each in planned_values(files) if each.person_id == person_id)
+    return [value for each in own for value in changed_values(each, mapping)]
 
 
 def _choices(

@@ -1,0 +1,72 @@
+"""What a plan would write, with its values: only for who may edit the school's DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import Field, TypeAdapter
+
+from sims_sync.config.school_entry import School
+from sims_sync.directory.mapping import AccountMapping
+from sims_sync.model.attributes import Attribute
+from sims_sync.model.person import NUMBER
+from sims_sync.runs.documents import Document, PlanFacts
+from sims_sync.runs.planned import PlannedValues
+from sims_sync.runs.reading import RunReader
+
+
+class _PlanWithValues(Document):
+    changes: tuple[PlannedValues, ...] = Field(repr=False)
+
+
+_PLAN = TypeAdapter(_PlanWithValues)
+
+
+@dataclass(frozen=True)
+class ChangedValue:
+    """A value of an account before and after, in words."""
+
+    label: str
+    before: str
+    after: str
+
+
+def planned_values(files: RunReader) -> Sequence[PlannedValues]:
+    """Every change of a run's plan with its values. Who asks must have the right to edit the DAG."""
+    plan = files.read_of(PlanFacts, "plan.json", _PLAN)
+    return plan.changes if plan else ()
+
+
+def mapping_of(school: School, attributes: Sequence[Attribute]) -> AccountMapping:
+    """Where values stand in the school's accounts, as it is configured now."""
+    return AccountMapping(tuple(attributes), NUMBER, school.directory, off=school.off)
+
+
+def changed_values(change: PlannedValues, mapping: AccountMapping) -> list[ChangedValue]:
+    """What a change makes of which value; a value that is written as it is there already is left out."""
+    shown = (
+        ChangedValue(
+            each.label,
+            each.kind.show(_held(change, mapping, each)),
+            each.kind.show(each.kind.read(change.values[each.name])),
+        )
+        for each in mapping.attributes
+        if each.name in change.values
+    )
+    return [each for each in shown if each.before != each.after]
+
+
+def name_of(change: PlannedValues, mapping: AccountMapping) -> str:
+    """The name that the account has; empty where it has none."""
+    names = (each for each in mapping.attributes if each.column in ("given_name", "family_name"))
+    return " ".join(filter(None, (str(_held(change, mapping, each) or "") for each in names)))
+
+
+def _held(change: PlannedValues, mapping: AccountMapping, attribute: Attribute) -> object:
+    """What the account holds; nothing where that has a form of which nothing can be made."""
+    place = mapping.mapped(attribute.name)
+    try:
+        return attribute.kind.read(place.get(change.account or {})) if place else None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
