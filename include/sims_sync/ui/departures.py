@@ -63,8 +63,7 @@ def _with_names(files: RunReader, school: School) -> list[ShownDeparture]:
             group=each.group or "",
             account_id=each.account_id or "",
         )
-        for each in planned_values(files)
-        if each.kind in LEAVER_KINDS
+        for each in planned_values(files, "kind", LEAVER_KINDS)
     ]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from sims_sync.config.school_entry import School
 from sims_sync.directory.mapping import AccountMapping
@@ -14,13 +15,15 @@ from sims_sync.model.person import NUMBER
 from sims_sync.runs.documents import Document, PlanFacts
 from sims_sync.runs.planned import PlannedValues
 from sims_sync.runs.reading import RunReader
+from sims_sync.store.content import as_json
 
 
-class _PlanWithValues(Document):
-    changes: tuple[PlannedValues, ...] = Field(repr=False)
+class _Entries(Document):
+    changes: Any = Field(repr=False)  # models of 30,000 changes take longer than a page may
 
 
-_PLAN = TypeAdapter(_PlanWithValues)
+_PLAN = TypeAdapter(_Entries)
+_CHANGES = TypeAdapter(tuple[PlannedValues, ...])
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,18 @@ class ChangedValue:
     after: str
 
 
-def planned_values(files: RunReader) -> Sequence[PlannedValues]:
-    """Every change of a run's plan with its values. Who asks must have the right to edit the DAG."""
+def planned_values(files: RunReader, key: str, wanted: Collection[str]) -> Sequence[PlannedValues]:
+    """Some changes of a run's plan with their values. Who asks must have the right to edit the DAG.
+
+    :param key: of what tells which: ``kind`` or ``person_id``.
+    """
     plan = files.read_of(PlanFacts, "plan.json", _PLAN)
-    return plan.changes if plan else ()
+    try:
+        some = [each for each in plan.changes if str(each.get(key)) in wanted] if plan else []
+        return _CHANGES.validate_json(as_json(some))
+    except (AttributeError, TypeError, ValidationError):
+        files.unreadable.add(f"{PlanFacts.stage}/plan.json")
+        return ()
 
 
 def mapping_of(school: School, attributes: Sequence[Attribute]) -> AccountMapping:

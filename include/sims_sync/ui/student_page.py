@@ -148,7 +148,7 @@ def _values(
     if plan is None or all(each.person_id != person_id for each in plan.changes):
         return []  # most often, and then nothing more need be read
     mapping = mapping_of(school, attributes)
-    own = (each for each in planned_values(files) if each.person_id == person_id)
+    own = planned_values(files, "person_id", (person_id,))
     return [value for each in own for value in changed_values(each, mapping)]
 
 
