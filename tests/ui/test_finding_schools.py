@@ -107,3 +107,5 @@ def test_the_form_keeps_what_was_asked_and_leads_to_log_and_advice(
     assert "clear the failed task in Airflow" in page
     assert "Some students alone, failed: <a href=" in page
     assert "1 school needs you" in page
+    write_report(pages.root, "ecole", "tried dry", dry_run=True, outcome="failed", reason="extract: Broken.")
+    assert '<span class="tag quiet">Dry run</span>' in pages.get("dags/sims_student_sync__ecole/runs/tried dry").text

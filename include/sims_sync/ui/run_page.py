@@ -62,6 +62,7 @@ class RunPage:
     """What the page shows of a run.
 
     :param partial: it was for some students alone.
+    :param dry_run: it was to write nothing, and its label does not say so.
     :param would: nothing of the plan was written, so that the numbers are what it would have done.
     :param waits: why the plan waits for an answer now; empty where it does not.
     :param waits_at: the stage that asked; ``lapses_at``: until when it can be answered.
@@ -77,6 +78,7 @@ class RunPage:
     run_id: str
     label: Label
     partial: bool
+    dry_run: bool
     reason: str
     notes: Sequence[str]
     effective_date: date | None
@@ -129,6 +131,7 @@ def run_page(
         run_id=run.run_id,
         label=OUTCOMES[report.outcome] if report else _without_report(run, waits),
         partial=report.partial if report else False,
+        dry_run=report is not None and report.dry_run and report.outcome != "dry_run",
         reason=report.reason if report else "",
         notes=report.notes if report else (),
         effective_date=_effective_date(report, extracted),
