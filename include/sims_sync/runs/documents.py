@@ -1,7 +1,7 @@
 """The documents of a run, as its files hold them: what stages tell, how they ended, plan, results, report.
 
-A field is called as the key in the file is, but where a key's name misleads (``held``). Keys that another version wrote
-and this one does not know are passed over; what a later stage, a mail or a page needs must be there.
+A field is called as its key in the file, but where that misleads (``held``). Keys that this version does not know are
+passed over; what a later stage, a mail or a page needs must be there. Those of a plan are in ``runs.planned``.
 """
 
 from __future__ import annotations
@@ -277,10 +277,7 @@ class ReportedError(ReportedWarning):
 
 
 class Solved(Document):
-    """A failure that is no more.
-
-    :param record: the Person ID, or the admission number where there was none.
-    """
+    """A failure that is no more; ``record`` is the Person ID, or the admission number where there was none."""
 
     record: str
     code: str

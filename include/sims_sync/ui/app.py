@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
 
@@ -21,29 +18,26 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from sims_sync.airflow.configured import configured_store
 from sims_sync.config.school_entry import School
-from sims_sync.config.schools_file import ConfigError, config_path, load_schools
-from sims_sync.runs.reading import RunReader
 from sims_sync.ui.access import MAY_READ, User, editable, may_edit, readable
 from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run, scheduled, silent
 from sims_sync.ui.answering import Answered, approve, comes_from_our_page, ticked
-from sims_sync.ui.departures import departures_csv, departures_of
-from sims_sync.ui.disabled_page import disabled_csv, disabled_page
+from sims_sync.ui.configured_schools import find_school, known_runs, read_configuration
+from sims_sync.ui.disabled_page import disabled_page
+from sims_sync.ui.downloads import downloads
 from sims_sync.ui.finding_schools import as_of, find_schools, zone_of
-from sims_sync.ui.history import History, RunSummary
+from sims_sync.ui.history import RunSummary
 from sims_sync.ui.pages import page
-from sims_sync.ui.pairs_to_link import pairs_csv, pairs_of
 from sims_sync.ui.people import find_people
 from sims_sync.ui.run_page import run_page
 from sims_sync.ui.school_page import school_page
 from sims_sync.ui.schools_page import STANDINGS, line, lines
-from sims_sync.ui.seen import seen
 from sims_sync.ui.student_page import student_page, unreadable_runs
 from sims_sync.ui.values_page import values_page
 from sims_sync.ui.waiting_page import Waiting, all_that_waits, by_kind
 
 app = FastAPI(title="Student sync", docs_url=None, redoc_url=None, openapi_url=None)
+app.include_router(downloads)
 app.mount("/static", StaticFiles(packages=[("sims_sync.ui", "static")]), name="static")
 
 _HEADERS = {
@@ -71,18 +65,18 @@ async def _close_off(request: Request, answer: Callable[[Request], Awaitable[Res
 @app.get("/")
 def schools(request: Request, user: User) -> HTMLResponse:
     """All schools whose DAG the user may read, the one that needs us most at the top."""
-    configuration, now = _configuration(), datetime.now(UTC)
+    configuration, now = read_configuration(), datetime.now(UTC)
     configured = configuration.schools
     allowed = readable([school.dag_id for school in configured], user)
     shown = [school for school in configured if school.dag_id in allowed]
     if configured and not shown:
         raise HTTPException(403)
     edits = editable([school.dag_id for school in shown], user)
-    history = _history().of_all(
+    history = known_runs().of_all(
         [school.id for school in shown], editable={school.id for school in shown if school.dag_id in edits}
     )
     down = silent()
-    told = lines(shown, history, dag_states(allowed), _history().root, now, scheduled=scheduled(down))
+    told = lines(shown, history, dag_states(allowed), known_runs().root, now, scheduled=scheduled(down))
     return page(
         request,
         "schools",
@@ -118,12 +112,12 @@ async def approve_together(request: Request, user: User) -> HTMLResponse:
 
 def _all_that_waits(user: Any) -> list[Waiting]:
     """:raises HTTPException: 403, the user may read no school's DAG."""
-    configured = _configuration().schools
+    configured = read_configuration().schools
     allowed = readable([school.dag_id for school in configured], user)
     shown = [school for school in configured if school.dag_id in allowed]
     if configured and not shown:
         raise HTTPException(403)
-    return all_that_waits(_history().root, shown, dag_states(allowed), editable(allowed, user))
+    return all_that_waits(known_runs().root, shown, dag_states(allowed), editable(allowed, user))
 
 
 def _waiting_page(
@@ -135,7 +129,7 @@ def _waiting_page(
 @app.get("/dags/{dag_id}", dependencies=[MAY_READ])
 def school(request: Request, dag_id: str, user: User) -> HTMLResponse:
     """A school: its history, configuration, mark and limits."""
-    found, history, edits = _school(dag_id), _history(), may_edit(dag_id, user)
+    found, history, edits = find_school(dag_id), known_runs(), may_edit(dag_id, user)
     runs = history.of(found.id, may_edit=edits)
     down = silent()
     dag = dag_states([dag_id]).get(dag_id)
@@ -147,7 +141,7 @@ def school(request: Request, dag_id: str, user: User) -> HTMLResponse:
 @app.get("/dags/{dag_id}/values", dependencies=[MAY_READ])
 def values(request: Request, dag_id: str, user: User) -> HTMLResponse:
     """Which value goes from where to where, and which does not."""
-    found, history, edits = _school(dag_id), _history(), may_edit(dag_id, user)
+    found, history, edits = find_school(dag_id), known_runs(), may_edit(dag_id, user)
     shown = values_page(history.root, found, history.of(found.id, may_edit=edits), may_edit=edits)
     return page(request, "values", shown=shown, school=found)
 
@@ -155,24 +149,16 @@ def values(request: Request, dag_id: str, user: User) -> HTMLResponse:
 @app.get("/dags/{dag_id}/disabled", dependencies=[MAY_READ])
 def disabled(request: Request, dag_id: str, user: User) -> HTMLResponse:
     """The accounts that the sync has disabled."""
-    found = _school(dag_id)
+    found = find_school(dag_id)
     parameters = dict(request.query_params)
-    shown = disabled_page(_history().root, found, parameters, may_edit=may_edit(dag_id, user))
+    shown = disabled_page(known_runs().root, found, parameters, may_edit=may_edit(dag_id, user))
     return page(request, "disabled", shown=shown, school=found)
-
-
-@app.get("/dags/{dag_id}/disabled.csv", dependencies=[MAY_READ])
-def disabled_as_csv(dag_id: str, user: User) -> Response:
-    """The same as the file for a spreadsheet."""
-    found = _school(dag_id)
-    content = disabled_csv(_history().root, found, may_edit=may_edit(dag_id, user))
-    return _file(f"disabled-accounts-{found.id}", content)
 
 
 @app.get("/dags/{dag_id}/runs/{run_id}", dependencies=[MAY_READ])
 def run(request: Request, dag_id: str, run_id: str, user: User) -> HTMLResponse:
     """A run: where the records went, the plan, what has to be corrected."""
-    found, root = _school(dag_id), _history().root
+    found, root = find_school(dag_id), known_runs().root
     known, edits = find_run(dag_id, run_id), may_edit(dag_id, user)
     shown = run_page(
         root, found, known or AirflowRun(run_id, "deleted", None), dict(request.query_params), may_edit=edits
@@ -182,70 +168,6 @@ def run(request: Request, dag_id: str, run_id: str, user: User) -> HTMLResponse:
     if known is None:
         raise HTTPException(404, "This school has no such run.")
     return page(request, "no_files", status=200 if known.active else 410, school=found, run=known)
-
-
-@app.get("/dags/{dag_id}/runs/{run_id}/errors.csv", dependencies=[MAY_READ])
-def errors_csv(dag_id: str, run_id: str, user: User) -> Response:
-    """The records that a run rejected, as the file for a spreadsheet."""
-    found = _school(dag_id)
-    files = seen(_history().root, found.id, run_id, may_edit=may_edit(dag_id, user))
-    content = files.errors_csv()
-    if files.unreadable:
-        raise HTTPException(404, f"The list of errors of the run {run_id} cannot be read.")
-    if content is None:
-        raise HTTPException(404, "This run has no list of errors (any more).")
-    return _download("errors", found, files, content)
-
-
-@app.get("/dags/{dag_id}/runs/{run_id}/errors.xlsx", dependencies=[MAY_READ])
-def errors_workbook(dag_id: str, run_id: str, user: User) -> Response:
-    """The same as a workbook for the school office."""
-    from sims_sync.runs.workbook import errors_xlsx  # openpyxl takes its time
-
-    found = _school(dag_id)
-    files = seen(_history().root, found.id, run_id, may_edit=may_edit(dag_id, user))
-    report = files.report()
-    if report is None:
-        raise HTTPException(404, "This run has no list of errors (any more), or it cannot be read.")
-    return _download("records-to-correct", found, files, errors_xlsx(report, found.name), _XLSX)
-
-
-@app.get("/dags/{dag_id}/runs/{run_id}/departures.csv", dependencies=[MAY_READ])
-def departures_as_csv(dag_id: str, run_id: str, user: User) -> Response:
-    """Whose accounts the plan would disable, as the file for a spreadsheet."""
-    found, edits = _school(dag_id), may_edit(dag_id, user)
-    files = seen(_history().root, found.id, run_id, may_edit=edits)
-    departures = departures_of(files, found, may_edit=edits)
-    if not departures:
-        raise HTTPException(404, "This run has no departures, or its files are gone or cannot be read.")
-    return _download("departures", found, files, departures_csv(departures, may_edit=edits))
-
-
-@app.get("/dags/{dag_id}/runs/{run_id}/pairs.csv", dependencies=[MAY_READ])
-def pairs_as_csv(dag_id: str, run_id: str, user: User) -> Response:
-    """The students whose account stands under another Person ID, or under none, as the file for a spreadsheet."""
-    found, edits = _school(dag_id), may_edit(dag_id, user)
-    files = seen(_history().root, found.id, run_id, may_edit=edits)
-    pairs = pairs_of(files, may_edit=edits)
-    if not pairs:
-        raise HTTPException(404, "This run has no accounts to link, or its files are gone or cannot be read.")
-    return _download("accounts-to-link", found, files, pairs_csv(pairs))
-
-
-_CSV = ("csv", "text/csv; charset=utf-8")
-_XLSX = ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-
-
-def _download(name: str, school: School, files: RunReader, content: bytes, form: tuple[str, str] = _CSV) -> Response:
-    report = files.report()
-    day = report.effective_date if report and report.effective_date else "no-date"
-    return _file(f"{name}-{school.id}-{day}", content, form)
-
-
-def _file(name: str, content: bytes, form: tuple[str, str] = _CSV) -> Response:
-    ending, media_type = form
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{ending}"'}
-    return Response(content, media_type=media_type, headers=headers)
 
 
 @app.post("/dags/{dag_id}/students", dependencies=[MAY_READ])
@@ -258,7 +180,7 @@ async def find_student(request: Request, dag_id: str) -> Response:
 @app.get("/dags/{dag_id}/students/{person_id}", dependencies=[MAY_READ])
 def student(request: Request, dag_id: str, person_id: str, user: User, run: str | None = None) -> HTMLResponse:
     """A student: why there is an account or not."""
-    found, history, edits = _school(dag_id), _history(), may_edit(dag_id, user)
+    found, history, edits = find_school(dag_id), known_runs(), may_edit(dag_id, user)
     runs = history.of(found.id, may_edit=edits)
     shown = student_page(
         history.root,
@@ -274,15 +196,12 @@ def student(request: Request, dag_id: str, person_id: str, user: User, run: str 
     return page(request, "student", shown=shown, school=found)
 
 
-_TOLD = 10
-"""The most errors of the configuration that are shown."""
-
 _NOBODY = "Neither the last runs nor the register know a student with this Person ID or admission number."
 
 
 def _nobody(school: School, runs: Sequence[RunSummary]) -> str:
     """Why nobody is found, and in which runs nobody could be looked for."""
-    unreadable = unreadable_runs(_history().root, school, runs) or [run.reason for run in runs if not run.run_id]
+    unreadable = unreadable_runs(known_runs().root, school, runs) or [run.reason for run in runs if not run.run_id]
     return f"{_NOBODY} Not all of these runs can be read: {', '.join(unreadable)}." if unreadable else _NOBODY
 
 
@@ -310,7 +229,7 @@ async def _say_not_found(request: Request, _error: RequestValidationError) -> Re
 
 
 def _found_student(request: Request, dag_id: str, wanted: str) -> Response:
-    found, history = _school(dag_id), _history()
+    found, history = find_school(dag_id), known_runs()
     runs = history.of(found.id)
     people = find_people(history.root, found, runs, wanted)
     if not people:
@@ -319,66 +238,3 @@ def _found_student(request: Request, dag_id: str, wanted: str) -> Response:
         return page(request, "several", school=found, people=people)
     place = f"{request.scope.get('root_path', '')}/dags/{quote(dag_id)}/students/{people[0]}"
     return RedirectResponse(place, status_code=303)
-
-
-def _school(dag_id: str) -> School:
-    """The school of a DAG.
-
-    :raises HTTPException: 404, there is none.
-    """
-    configuration = _configuration()
-    for each in configuration.schools:
-        if each.dag_id == dag_id:
-            return each
-    if configuration.unreadable:
-        raise HTTPException(404, f"The configuration cannot be read: {' '.join(configuration.errors)}")
-    raise HTTPException(404, "This DAG is that of no school of the student sync.")
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """What ``schools.yaml`` holds by now.
-
-    :param errors: what is wrong with entries of it, or with all of it.
-    """
-
-    schools: Sequence[School]
-    errors: Sequence[str]
-
-    @property
-    def unreadable(self) -> bool:
-        """Whether not one school can be taken from it."""
-        return bool(self.errors) and not self.schools
-
-
-def _configuration() -> Configuration:
-    """The schools, and what is wrong with the entries of others."""
-    path = config_path()
-    try:
-        found = path.stat()
-    except OSError as error:
-        return Configuration((), (f"{path}: cannot be read ({error.strerror}).",))
-    return _read_configuration(path, (found.st_mtime_ns, found.st_size))
-
-
-@lru_cache(maxsize=2)
-def _read_configuration(path: Path, _version: tuple[int, int]) -> Configuration:
-    try:
-        schools, errors = load_schools(path)
-    except ConfigError as error:
-        return Configuration((), (str(error),))
-    return Configuration(tuple(schools.values()), _told(list(map(str, errors))))
-
-
-def _told(errors: Sequence[str]) -> tuple[str, ...]:
-    """Errors, the first ones: what is wrong with `defaults` is wrong with each school."""
-    more = len(errors) - _TOLD
-    return (*errors[:_TOLD], *((f"And {more:,} more.",) if more > 0 else ()))
-
-
-_HISTORIES: dict[str, History] = {}
-
-
-def _history() -> History:
-    root = configured_store()
-    return _HISTORIES.setdefault(str(root), History(root))
