@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sims_sync.config.school_entry import School
-from sims_sync.config.schools_file import DEFAULT_CONFIG, ConfigError, default_retention, load_schools
+from sims_sync.config.schools_file import (
+    DEFAULT_CONFIG,
+    ConfigError,
+    default_retention,
+    load_schools,
+    said_by_schools,
+)
 
 GOOD = """
   - id: green-abbey
@@ -73,6 +79,18 @@ def test_what_defaults_holds_applies_to_every_school_that_does_not_say_otherwise
     limits = schools["other"].limits
     assert (limits.disable.percent, limits.disable.floor) == (3, 5)
     assert (limits.create.percent, limits.create.count) == (25, 7)
+
+
+def test_what_a_schools_own_entry_says_is_told_from_what_defaults_say(tmp_path: Path) -> None:
+    path = tmp_path / "schools.yaml"
+    path.write_text(
+        "defaults: {timezone: Europe/Dublin, limits: {clear: {percent: 9}}}\n"
+        "schools: [{id: green-abbey, timezone: Europe/Dublin, limits: {create: {count: 5}}}, {id: north-quay}, 7]\n"
+    )
+    assert said_by_schools(path) == {
+        "green-abbey": {"id", "timezone", "limits", "limits.create"},
+        "north-quay": {"id"},
+    }
 
 
 @pytest.mark.parametrize(

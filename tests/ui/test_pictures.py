@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
@@ -15,7 +17,7 @@ from sims_sync.ui.words import FLOW, OUTCOMES
 
 
 def run(outcome: str = "success", **counts: int) -> RunSummary:
-    return RunSummary(run_id="r", outcome=outcome, effective_date="2026-09-15", counts=counts)
+    return RunSummary(run_id="r", outcome=outcome, effective_date=date(2026, 9, 15), counts=counts)
 
 
 ends = st.fixed_dictionaries({name: st.integers(0, 3000) for name in (*FLOW, "disabled")})
@@ -48,7 +50,7 @@ def test_each_outcome_has_its_colour_in_the_small_picture(outcome: str) -> None:
 
 @given(st.lists(st.sampled_from(list(OUTCOMES)).map(lambda outcome: run(outcome, updated=2)), max_size=40))
 def test_the_small_picture_has_a_bar_for_each_of_the_last_30_runs_in_its_place(runs: list[RunSummary]) -> None:
-    places = [int(place) for path in sparkline(runs).values() for place in re.findall(r"M(-?\d+) ", path)]
+    places = {int(place) for path in sparkline(runs).values() for place in re.findall(r"M(-?\d+) ", path)}
     assert sorted(places) == sorted((29 - position) * 4 for position in range(min(len(runs), 30)))
 
 
@@ -58,3 +60,20 @@ def test_the_newest_run_of_the_history_is_at_the_right_and_each_is_a_link() -> N
     created = chart.rows[0]
     assert (created.name, created.most, len(created.bars)) == ("created", 4, 2)
     assert created.bars[0].height == 4 * created.bars[1].height
+
+
+def test_outcomes_are_shapes_as_well_as_colours() -> None:
+    tones = ("success", "failed", "held", "superseded", "under_way")
+    marks = history_chart([run(outcome) for outcome in tones]).outcomes
+    assert len({re.sub(r"^M[\d.]+ [\d.]+", "", mark.path) for mark in marks}) == len(tones)
+    bars = [sparkline([run(outcome, created=900)]) for outcome in ("success", "failed", "held")]
+    assert [path.count("M") for each in bars for path in each.values()] == [1, 2, 2]
+
+
+@pytest.mark.parametrize("number", [1, 2, 15, 30])
+def test_the_axis_of_the_history_has_dates_that_do_not_touch_and_that_of_the_newest_run(number: int) -> None:
+    runs = [replace(run(), effective_date=date(2026, 9, 30) - timedelta(days=ago)) for ago in range(number)]
+    dates = history_chart(runs).dates
+    assert dates[0][1] == "30 Sep"
+    places = sorted(place for place, _ in dates)
+    assert all(after - before >= 60 for before, after in pairwise(places))

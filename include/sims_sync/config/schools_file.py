@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,23 @@ def load_schools(path: Path | None = None) -> tuple[dict[str, School], list[Conf
         else:
             schools[school.id] = school
     return schools, errors
+
+
+def said_by_schools(path: Path | None = None) -> dict[str, frozenset[str]]:
+    """Which keys each school's own entry has, in place of what `defaults` says: a limit as ``limits.<its key>``.
+
+    :param path: the YAML file; default :func:`config_path`.
+    :raises ConfigError: the file as a whole cannot be read.
+    """
+    entries = [each for each in _read(path or config_path())[1] if isinstance(each, dict)]
+    return {str(each.get("id")): frozenset(_said(each)) for each in entries}
+
+
+def _said(entry: dict[Any, Any]) -> Iterator[str]:
+    for key, value in entry.items():
+        yield str(key)
+        if key == "limits" and isinstance(value, dict):
+            yield from (f"limits.{name}" for name in value)
 
 
 def default_retention(path: Path | None = None) -> Kept:

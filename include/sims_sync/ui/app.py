@@ -134,7 +134,8 @@ def school(request: Request, dag_id: str, user: User) -> HTMLResponse:
     down = silent()
     dag = dag_states([dag_id]).get(dag_id)
     standing = line(found, runs, dag, history.root, datetime.now(UTC), scheduled=scheduled(down))
-    shown = school_page(history.root, found, runs, standing, may_edit=edits)
+    own = read_configuration().own.get(found.id, frozenset())
+    shown = school_page(history.root, found, runs, standing, may_edit=edits, own=own)
     return page(request, "school", shown=shown, school=found, silent=down)
 
 

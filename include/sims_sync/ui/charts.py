@@ -14,7 +14,8 @@ _BAR, _SLOT, _HEIGHT = 3, 4, 20  # of a small picture
 
 def sparkline(runs: Sequence[RunSummary]) -> dict[Tone, str]:
     """The last runs, the newest at the right: an SVG path for each tone. The more accounts a run changed, the higher
-    its bar (as a logarithm: a first night would flatten all others); one that failed is as high as can be.
+    its bar (as a logarithm: a first night would flatten all others); one that failed is as high as can be, and broken
+    in two; one that was held has its top apart. So nobody has to tell them by their colours.
 
     :param runs: the newest first.
     """
@@ -25,8 +26,19 @@ def sparkline(runs: Sequence[RunSummary]) -> dict[Tone, str]:
         share = 1.0 if tone == "bad" else math.log1p(run.changed) / most
         height = 3 + round(share * (_HEIGHT - 3))
         left = (SHOWN - 1 - position) * _SLOT
-        paths[tone] = paths.get(tone, "") + f"M{left} {_HEIGHT}v-{height}h{_BAR}v{height}z"
+        paths[tone] = paths.get(tone, "") + "".join(
+            f"M{left} {_HEIGHT - low}v-{high - low}h{_BAR}v{high - low}z" for low, high in _pieces(tone, height)
+        )
     return paths
+
+
+def _pieces(tone: Tone, height: int) -> list[tuple[int, int]]:
+    """The parts of a bar, from where to where."""
+    if tone == "bad":
+        return [(0, 7), (11, height)]
+    if tone == "warn":
+        return [(0, max(height - 6, 2)), (max(height - 3, 5), max(height, 8))]
+    return [(0, height)]
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,26 @@ class Bar:
     height: float
     title: str
     tone: Tone
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How a run ended, in a shape and a colour.
+
+    :param path: of the SVG.
+    """
+
+    path: str
+    tone: Tone
+
+
+_SHAPES: dict[Tone, str] = {
+    "good": "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",  # a disc
+    "info": "m-4-4h8v8h-8z",  # a square
+    "warn": "m0-5l5 9h-10z",  # a triangle
+    "bad": "m-5-3l2-2 3 3 3-3 2 2-3 3 3 3-2 2-3-3-3 3-2-2 3-3z",  # a cross
+    "quiet": "m-4-1h8v2h-8z",  # a dash
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +86,7 @@ class HistoryChart:
     """A school's history: one row for each number, and the outcomes below.
 
     :param columns: x, width, the run and its title, for the links over all rows.
+    :param dates: x and words of the axis.
     """
 
     width: float
@@ -61,10 +94,13 @@ class HistoryChart:
     left: float
     rows: list[Row]
     columns: list[tuple[float, float, RunSummary, str]]
-    outcomes: list[Bar]
+    outcomes: list[Mark]
+    dates: list[tuple[float, str]]
 
 
 _ROWS: dict[str, Tone] = {"created": "good", "updated": "info", "disabled": "warn", "rejected": "bad"}
+_DATE = 60.0
+"""Room for a date."""
 _ROW_HEIGHT, _GAP, _LEFT, _WIDTH = 34.0, 16.0, 84.0, 720.0
 
 
@@ -90,11 +126,18 @@ def history_chart(runs: Sequence[RunSummary]) -> HistoryChart:
         rows.append(Row(name, top, most, bars))
     bottom = _GAP + len(_ROWS) * (_ROW_HEIGHT + _GAP)
     outcomes = [
-        Bar(place + (slot - thick) / 2, bottom, thick, 8, title, run.label.tone)
-        for place, run, title in zip(places, in_order, titles, strict=True)
+        Mark(f"M{place + slot / 2:.1f} {bottom + 4:.1f}{_SHAPES[run.label.tone]}", run.label.tone)
+        for place, run in zip(places, in_order, strict=True)
     ]
     columns = [(place, slot, run, title) for place, run, title in zip(places, in_order, titles, strict=True)]
-    return HistoryChart(_WIDTH, bottom + 26, _LEFT, rows, columns, outcomes)
+    return HistoryChart(_WIDTH, bottom + 44, _LEFT, rows, columns, outcomes, _dates(places, slot, in_order))
+
+
+def _dates(places: Sequence[float], slot: float, runs: Sequence[RunSummary]) -> list[tuple[float, str]]:
+    """The days of the axis, as many as have room; the newest always."""
+    apart = math.ceil(_DATE / slot)
+    shown = [at for at in reversed(range(len(runs))) if (len(runs) - 1 - at) % apart == 0]
+    return [(places[at] + slot / 2, f"{day:%d %b}") for at in shown if (day := runs[at].effective_date)]
 
 
 def _share(count: int, most: int) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from fastapi import HTTPException
 
 from sims_sync.airflow.configured import configured_store
 from sims_sync.config.school_entry import School
-from sims_sync.config.schools_file import ConfigError, config_path, load_schools
+from sims_sync.config.schools_file import ConfigError, config_path, load_schools, said_by_schools
 from sims_sync.ui.history import History
 
 _TOLD = 10
@@ -23,10 +23,12 @@ class Configuration:
     """What ``schools.yaml`` holds by now.
 
     :param errors: what is wrong with entries of it, or with all of it.
+    :param own: the keys that each school's own entry has, by its id.
     """
 
     schools: Sequence[School]
     errors: Sequence[str]
+    own: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def unreadable(self) -> bool:
@@ -50,7 +52,7 @@ def _read_configuration(path: Path, _version: tuple[int, int]) -> Configuration:
         schools, errors = load_schools(path)
     except ConfigError as error:
         return Configuration((), (str(error),))
-    return Configuration(tuple(schools.values()), _told(list(map(str, errors))))
+    return Configuration(tuple(schools.values()), _told(list(map(str, errors))), said_by_schools(path))
 
 
 def _told(errors: Sequence[str]) -> tuple[str, ...]:

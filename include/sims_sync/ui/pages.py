@@ -50,19 +50,18 @@ def _environment() -> Environment:
         marked=_marked,
         label=label_of,
     )
-    environment.filters["label"] = label_of
     return environment
 
 
 def _moment(value: datetime | None, school: School, *, short: bool = False) -> str:
-    """A point in time as the school's clocks show it.
+    """A point in time as the school's clocks show it, with their zone.
 
     :param short: without the year.
     """
     if value is None:
         return MISSING
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return format(aware.astimezone(ZoneInfo(school.timezone)), "%d %b %H:%M" if short else "%d %b %Y %H:%M")
+    return format(aware.astimezone(ZoneInfo(school.timezone)), "%d %b %H:%M %Z" if short else "%d %b %Y %H:%M %Z")
 
 
 def _clock(value: datetime, zone: str) -> str:

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from sims_sync.config.fields import MANUAL
-from sims_sync.config.limits import LIMITS
 from sims_sync.config.school_entry import School
 from sims_sync.config.school_year import Pause, Window
 from sims_sync.directory.learnt import Learnt
@@ -32,7 +31,7 @@ from sims_sync.ui.seen import seen
 class Setting:
     """One key of the configuration in force.
 
-    :param own: whether it differs from the default.
+    :param own: whether the school's own entry says it.
     """
 
     key: str
@@ -80,9 +79,18 @@ class SchoolPage:
     limits_of: RunSummary | None
 
 
-def school_page(root: Folder, school: School, runs: Sequence[RunSummary], line: Line, *, may_edit: bool) -> SchoolPage:
+def school_page(
+    root: Folder,
+    school: School,
+    runs: Sequence[RunSummary],
+    line: Line,
+    *,
+    may_edit: bool,
+    own: frozenset[str] = frozenset(),
+) -> SchoolPage:
     """What the page shows.
 
+    :param own: the keys that the school's own entry has (``config.schools_file.said_by_schools``).
     :param may_edit: whether the user may edit the school's DAG.
     """
     state = SchoolState(root, school.id)
@@ -100,8 +108,8 @@ def school_page(root: Folder, school: School, runs: Sequence[RunSummary], line: 
         line=line,
         runs=runs,
         chart=history_chart(runs) if runs else None,
-        settings=settings(school),
-        own_limits=_limits(school),
+        settings=settings(school, own),
+        own_limits=_limits(school, own),
         year=_year(school, datetime.now(ZoneInfo(school.timezone)).date()),
         mark=mark,
         departed=sum(len(each.accounts) for each in departures),
@@ -126,29 +134,31 @@ def _learnt(learnt: Learnt, *, may_edit: bool) -> list[str]:
     ]
 
 
-def settings(school: School) -> list[Setting]:
-    """The configuration in force, key by key; the connections, that follow from the id, among them."""
-    fields = type(school).model_fields
+def settings(school: School, own: frozenset[str]) -> list[Setting]:
+    """The configuration in force, key by key; the connections, that follow from the id, among them.
+
+    :param own: the keys that the school's own entry has.
+    """
     values = {
-        name: (getattr(school, name), getattr(school, name) != field.get_default(call_default_factory=True))
-        for name, field in sorted(fields.items(), key=lambda each: each[0].endswith("retention_days"))
-        if name not in ("limits", "schedule", "withhold", "expected", "pause")
+        name: getattr(school, name)
+        for name in sorted(type(school).model_fields, key=lambda name: name.endswith("retention_days"))
+        if name not in ("limits", "withhold", "expected", "pause")
     }
-    values["schedule"] = school.cron or MANUAL, school.schedule is not None
+    values["schedule"] = school.cron or MANUAL
     derived = {"connection of SIMS": school.sims_connection, "connection of the directory": school.directory_connection}
     return [
-        *(Setting(name, _text(value), own) for name, (value, own) in values.items()),
+        *(Setting(name, _text(value), name in own) for name, value in values.items()),
         *(Setting(name, value, False) for name, value in derived.items()),
     ]
 
 
-def _limits(school: School) -> list[Setting]:
+def _limits(school: School, own: frozenset[str]) -> list[Setting]:
     return [
         Setting(
             name,
             f"above {limit.floor} and above {limit.percent:g} %"
             + (f", or above {limit.count}" if limit.count is not None else ""),
-            limit != LIMITS[name],
+            f"limits.{name}" in own,
         )
         for name, limit in dict(school.limits).items()
     ]
