@@ -27,6 +27,7 @@ from sims_sync.runs.documents import (
     ValidateFacts,
     WriteResult,
 )
+from sims_sync.runs.picking import of_person
 from sims_sync.runs.planned import PlanDocument
 from sims_sync.runs.standing import ANSWERS, QUESTIONS, Answer, Ending, Question, StageState
 from sims_sync.store.content import sha256
@@ -139,13 +140,12 @@ def reference_to(folder: Folder, content: bytes, manifest: Manifest[F]) -> Refer
 class RunReader:
     """What a run has left in its folder by now. What is not there (any more), or was changed by hand, is none.
 
-    :param unreadable: which of the files that were asked for are there and cannot be read, or were changed by hand; the
-        folder's own name where that cannot be listed.
+    :param only: a person's key: of plan and results nothing else is read.
+    :param unreadable: files that were asked for and cannot be read, or were changed by hand; or the folder's own name.
     """
 
-    def __init__(self, folder: Folder, attributes: Sequence[Attribute] = ATTRIBUTES) -> None:
-        self.folder = folder
-        self.attributes = attributes
+    def __init__(self, folder: Folder, attributes: Sequence[Attribute] = ATTRIBUTES, only: str | None = None) -> None:
+        self.folder, self.attributes, self._only = folder, attributes, only
         self.unreadable: set[str] = set()
         self.names: frozenset[str] = frozenset()
         try:
@@ -173,7 +173,7 @@ class RunReader:
         return [self._stage(stage) for stage in STAGES]
 
     def at_work(self) -> str:
-        """The stage that the run is at: the first that has not finished, ``report`` where nothing else is to come."""
+        """The stage that the run is at: the first that has not finished, or ``report``."""
         for stage in STAGES:
             if f"{stage}.json" not in self.names:
                 ended = self.ended(stage)
@@ -190,7 +190,7 @@ class RunReader:
     def waits_at(self) -> str:
         """The stage at which a person is waited for now; empty where nobody is.
 
-        One is from when the stage has asked until it has ended: one that nobody was asked about waits for a worker.
+        One is from when the stage has asked until it has ended; a plan that nobody was asked about waits for a worker.
         """
         plan = self.output(PlanFacts) if REPORT not in self.names else None
         for stage in QUESTIONS if plan else ():
@@ -288,7 +288,8 @@ class RunReader:
         if output is None or file not in output.files:
             return None
         try:
-            return kind.validate_json(output.content(file))
+            content = output.content(file)
+            return kind.validate_json(of_person(content, self._only) if self._only else content)
         except (PermanentFault, ValidationError):
             self.unreadable.add(f"{facts.stage}/{file}")
             return None
@@ -323,8 +324,6 @@ def _checked(folder: Folder, file: str, expected: str | None, stage: str) -> byt
             advice="Clear the run from `extract`.",
         ) from None
     if expected is not None and sha256(content) != expected:
-        raise PermanentFault(
-            f"The run file {file} is not the one that `{stage}` wrote for this task.",
-            advice=f"Clear the run from `{stage}`.",
-        )
+        told = f"The run file {file} is not the one that `{stage}` wrote for this task."
+        raise PermanentFault(told, advice=f"Clear the run from `{stage}`.")
     return content

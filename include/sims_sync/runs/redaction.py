@@ -44,8 +44,12 @@ class RedactedReader(RunReader):
         shown = found[~found["detail"].isin(labels) & ~found["code"].isin(list(OF_WITHHOLDING))]
         return shown.assign(detail=shown["detail"].mask(shown["code"].isin(list(FOR_EDITORS))))
 
+    @cached_property
+    def _whole_plan(self) -> PlanDocument | None:
+        return super().plan()
+
     def plan(self) -> PlanDocument | None:
-        plan = super().plan()
+        plan = self._whole_plan
         if plan is None:
             return None
         shown = tuple(self._redacted(change) for change in plan.changes if not self._is_hidden(change))
@@ -82,7 +86,7 @@ class RedactedReader(RunReader):
 
     def _hidden_people(self) -> set[str | None]:
         """Whose change is told only to who may edit."""
-        plan = super().plan()
+        plan = self._whole_plan
         return {change.person_id for change in plan.changes if self._is_hidden(change)} if plan else set()
 
     def report(self) -> Report | None:

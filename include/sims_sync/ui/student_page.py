@@ -90,11 +90,11 @@ def student_page(
     """
     looked_at: dict[str, tuple[RunSummary, RunReader]] = {}
     if wanted_run and wanted_run not in {run.run_id for run in runs[:LOOKED_AT]}:
-        files = seen(root, school.id, wanted_run, may_edit=may_see_values)
+        files = seen(root, school.id, wanted_run, may_edit=may_see_values, only=person_id)
         if asked := asked_run(files, wanted_run, find_run(wanted_run)):
             looked_at[wanted_run] = asked, files
     for each in runs[:LOOKED_AT]:
-        looked_at[each.run_id] = each, seen(root, school.id, each.run_id, may_edit=may_see_values)
+        looked_at[each.run_id] = each, seen(root, school.id, each.run_id, may_edit=may_see_values, only=person_id)
     fates = [(run, fate) for run, files in looked_at.values() if (fate := fate_of(files, run, person_id)) is not None]
     register = Register(root, school.id)
     done = register.of_person(person_id)
