@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -313,6 +313,33 @@ def test_on_a_phone_nothing_has_to_be_scrolled_sideways(window: Page, schools: d
         phone.goto(f"{school.stack.url}/student-sync/{path}")
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390, path
     phone.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(
+    window: Page, schools: dict[str, School], theme: Literal["light", "dark"]
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    of_school = ("", "/values", "/disabled", "/runs/tonight", "/students/120", "/students/101?run=tonight")
+    paths = [
+        "",
+        "waiting",
+        *(f"dags/{schools[each].dag_id}{path}" for each in ("in-order", "held") for path in of_school),
+    ]
+    page = window.context.new_page()
+    page.emulate_media(color_scheme=theme)
+    found = {}
+    for path in paths:
+        page.goto(f"{schools['held'].stack.url}/student-sync/{path}")
+        violations = Axe().run(page).response["violations"]
+        found[path] = {
+            (each["id"], each["nodes"][0]["html"][:120])
+            for each in violations
+            if each["impact"] in ("serious", "critical")
+        }
+    page.close()
+    assert {path: what for path, what in found.items() if what} == {}
 
 
 def test_a_browser_that_logged_out_is_told_to_log_in(window: Page, schools: dict[str, School]) -> None:
