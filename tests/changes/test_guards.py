@@ -116,7 +116,7 @@ def leaving_over_a_week(count: int, of: int) -> Night:
 
 
 def clearing(count: int, of: int) -> Night:
-    cleared = [change("update", n, **{"their home telephone": None}) for n in range(1, count + 1)]
+    cleared = [change("update", n, **{'phoneNumbers[type eq "home"]': None}) for n in range(1, count + 1)]
     return Night(cleared, accounts(of), unchanged=people(count + 1, of + 1))
 
 

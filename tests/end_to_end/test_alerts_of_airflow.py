@@ -126,7 +126,7 @@ def test_a_plan_over_a_limit_whose_question_found_no_worker_is_told_as_late(held
     asyncio.run(run_is_late("green-abbey", 180, late()))
     ((_, mail),) = mailbox.mails
     assert mail["Subject"] == "[sims-sync] Green Abbey School: the run is late"
-    assert "It is at `approve`." in " ".join(parts(mail)[0].split())
+    assert 'It is at "approve".' in " ".join(parts(mail)[0].split())
 
 
 def test_a_plan_that_a_person_was_asked_about_is_not_told_as_late(held: RunFiles, mailbox: Mailbox) -> None:

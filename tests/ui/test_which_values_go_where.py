@@ -256,7 +256,7 @@ def test_who_may_edit_sees_what_is_withheld_of_whom_and_why(pages: Pages, stores
     assert f"105 Home telephone, Date of birth {REASON} was cleared" in told
     assert f"withheld: {REASON}" in one[f"dags/{ITS_DAG}/students/101?run=night 1"]
     third = one[f"dags/{ITS_DAG}/runs/night 3"]
-    assert "dateOfBirth" in third
+    assert "Date of birth" in third
     assert "1 updated" in third
 
 

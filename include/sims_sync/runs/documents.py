@@ -264,7 +264,7 @@ class ReportedWarning(Document):
     code: str
     message: str
     correct: str
-    where: str = ""
+    where: str = Field(default="", exclude_if=lambda where: not where)
 
 
 class ReportedError(ReportedWarning):

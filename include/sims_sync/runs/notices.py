@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from sims_sync.runs.documents import STAGES, Document, Moment
 from sims_sync.store.folder import Folder, Unreadable
@@ -47,7 +47,7 @@ class Notices(Document):
     failing: FailureNotice | None = None
     told: str = ""
     records: tuple[str, ...] | None = None
-    found: tuple[str, ...] | None = None
+    found: tuple[str, ...] | None = Field(default=None, exclude_if=lambda found: found is None)
 
     @classmethod
     def of(cls, state: Folder) -> Notices:
