@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from planned_school import planned
@@ -90,7 +91,8 @@ def written(accounts: dict[str, dict[str, Any]], plan: Plan) -> dict[str, dict[s
     return after
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.timeout(600)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(year=years())
 def test_nobody_on_roll_is_locked_out_or_gets_a_second_account_whatever_the_person_ids_become(year: Year) -> None:
     accounts = directory_of(year)

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odd_directory import Account, Answer, OddDirectory, error, odd_directory
@@ -145,6 +146,7 @@ def others_write(odd: OddDirectory, keys: set[str]) -> None:
             each |= {"nickName": "Robin", "urn:example:other:1.0:User": {"house": "Blue"}}
 
 
+@pytest.mark.timeout(600)
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(offers=DIRECTORIES, kept=st.lists(st.sampled_from(KEPT), max_size=3), first=PUPILS, second=PUPILS)
 def test_any_directory_comes_to_rest_and_nobody_outside_the_plan_is_touched(
