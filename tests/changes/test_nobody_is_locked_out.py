@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from planned_school import planned
 
@@ -94,6 +94,9 @@ def written(accounts: dict[str, dict[str, Any]], plan: Plan) -> dict[str, dict[s
 @pytest.mark.timeout(600)
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(year=years())
+@example(
+    Year({1: "1", 2: "2", 3: "3"}, {1: "1", 2: "3"}, ("3", "1"), frozenset(), Linking())
+)  # a rejected newcomer's ID
 def test_nobody_on_roll_is_locked_out_or_gets_a_second_account_whatever_the_person_ids_become(year: Year) -> None:
     accounts = directory_of(year)
     roll = [on_roll(person, person_id) for person, person_id in year.after.items()]

@@ -41,6 +41,6 @@ def test_of_an_object_its_lists_are_picked_from_and_the_rest_stays(
     assert json.loads(of_person(content, person)) == {**told, "the rest": {"is": rest}}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2", b'{"changes": [[1]]}', b'"text"', b"\\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2", b'{"changes": [[1]]}', b'"text"', b"\xff", b"[" * 10**5])
 def test_what_has_another_form_stays_for_its_reader_to_tell_of(content: bytes) -> None:
     assert of_person(content, "1") == content

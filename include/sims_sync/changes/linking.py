@@ -15,7 +15,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from sims_sync.changes.change import Change
-from sims_sync.changes.on_roll import StudentPlan, findings, plan_students
+from sims_sync.changes.on_roll import StudentPlan, findings, of_somebody_else, plan_students
 from sims_sync.changes.pairs import Grade, find_pairs, may_be_a_students
 from sims_sync.directory.mapping import KEY, AccountMapping
 from sims_sync.model.person import order
@@ -78,7 +78,9 @@ def without_pairs(
     """
     on_roll = set(roll["person_id"].dropna())
     of_another = plan.findings.loc[plan.findings["code"].isin(_OF_ANOTHER), "person_id"]
+    not_compared = roll[~roll["person_id"].isin(should["person_id"])]
     settled = (on_roll & set(accounts["linked_person_id"].dropna())) - set(of_another)
+    settled -= of_somebody_else(not_compared, accounts)
     pairs = find_pairs(
         roll[roll["person_id"].isin(on_roll - settled)],
         should.set_index("person_id")["user_name"],

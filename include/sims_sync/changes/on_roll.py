@@ -15,6 +15,7 @@ from sims_sync.changes.kept_forms import KeptForms
 from sims_sync.directory.learnt import Learnt
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.model.findings import FINDING_COLUMNS
+from sims_sync.model.kinds import DAY
 from sims_sync.model.person import order
 
 
@@ -82,6 +83,22 @@ def plan_students(
         ),
         kept=kept,
     )
+
+
+def of_somebody_else(roll: pd.DataFrame, accounts: pd.DataFrame) -> set[str]:
+    """Whose Person ID stands in an account that seems to be another person's, though nothing more of them validated.
+
+    :param roll: people on roll (``students.identity.people_on_roll``).
+    :param accounts: accounts as they are.
+    """
+    holders = accounts.dropna(subset="linked_person_id").drop_duplicates("linked_person_id")
+    people = roll[roll["person_id"].isin(holders["linked_person_id"])].drop_duplicates("person_id")
+    known = people.rename(columns={"forename": "given_name", "surname": "family_name"})
+    known = known.reindex(columns=["person_id", "school_identifier", "given_name", "family_name", "date_of_birth"])
+    known = known.astype("str").reset_index(drop=True)
+    known = known.assign(date_of_birth=DAY.from_source(known["date_of_birth"]))
+    held = holders.set_index("linked_person_id").reindex(known["person_id"]).reset_index(drop=True)
+    return set(known.loc[_is_somebody_else(known, held) | held["of_another_kind"].astype(bool), "person_id"])
 
 
 def what_tells_apart(row: pd.Series[Any]) -> tuple[str, ...]:

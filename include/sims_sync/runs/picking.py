@@ -21,7 +21,7 @@ def of_person(content: bytes, person_id: str) -> bytes:
             return _picked(content, person_id)
         parts = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         return msgspec.json.encode({name: _part(bytes(part), person_id) for name, part in parts.items()})
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return content
 
 
