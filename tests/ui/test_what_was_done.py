@@ -157,7 +157,7 @@ def test_a_person_whom_no_run_knows_any_more_is_found_in_the_register(pages: Pag
     told = student(pages, GONE, user=user)
     assert "No run that is kept knows this person any more" in told
     assert "Admission number 002447" in told
-    assert "20 Jul 2025 01:30 BST account disabled not on roll last-summer Anna" in told
+    assert "20 Jul 2025 01:30 UTC account disabled not on roll last-summer Anna" in told
     assert ("account-of-gone" in told) == (user == EDITOR)
 
 
@@ -236,7 +236,7 @@ def test_disabled_accounts_stand_on_one_page_with_since_when_why_run_and_approva
     write_down(pages, LAST_NIGHT, "last-night", ("unlink_role", STAYS, "a3", None), ("enable", "7", "a7", None))
     told = disabled(pages, user)
     assert "Disabled accounts 3" in told
-    assert f"{GONE} 002447 account disabled 20 Jul 2025 01:30 BST not on roll last-summer Anna" in told
+    assert f"{GONE} 002447 account disabled 20 Jul 2025 01:30 UTC not on roll last-summer Anna" in told
     assert "role removed" in told
     assert " 7 000007 " not in told, "it was given back"
     assert ("unlinked-account" in told) == (user == EDITOR)
