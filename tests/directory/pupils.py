@@ -47,7 +47,7 @@ class Pupil:
                 "forename": self.forename,
                 "surname": self.surname,
                 "admission_number": f"00{self.key}",
-                "date_of_birth": "2012-03-04T00:00:00",
+                "date_of_birth": f"2012-03-{int(self.key or 0) % 28 + 1:02d}T00:00:00",  # nobody is another's namesake
             },
             "emails": {
                 **key,
