@@ -141,7 +141,7 @@ def settings(school: School, own: frozenset[str]) -> list[Setting]:
     """
     values = {
         name: getattr(school, name)
-        for name in sorted(type(school).model_fields, key=lambda name: name.endswith("retention_days"))
+        for name in sorted(type(school).model_fields, key=lambda name: name.endswith("_days"))
         if name not in ("limits", "withhold", "expected", "pause")
     }
     values["schedule"] = school.cron or MANUAL
