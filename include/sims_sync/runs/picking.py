@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 
@@ -20,23 +22,27 @@ def of_person(content: bytes, person_id: str) -> bytes:
         if content.lstrip().startswith(b"["):
             return _picked(content, person_id)
         parts = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-        return msgspec.json.encode({name: _part(bytes(part), person_id) for name, part in parts.items()})
+        return msgspec.json.encode({name: _part(part, person_id) for name, part in parts.items()})
     except (msgspec.MsgspecError, RecursionError):
         return content
 
 
-def _part(part: bytes, person_id: str) -> msgspec.Raw:
-    return msgspec.Raw(_picked(part, person_id) if part.startswith(b"[") else part)
+def _part(part: msgspec.Raw, person_id: str) -> msgspec.Raw:
+    is_list = memoryview(part)[:1].tobytes() == b"["
+    return msgspec.Raw(_picked(part, person_id)) if is_list else part
 
 
-def _picked(entries: bytes, person_id: str) -> bytes:
+def _picked(entries: bytes | msgspec.Raw, person_id: str) -> bytes:
     whose = msgspec.json.decode(entries, type=list[_Entry | int | str | None])
-    places = [at for at, of in enumerate(whose) if str(_whose(of)) == person_id]
+    keys = _written_as(person_id)
+    places = [at for at, of in enumerate(whose) if (of.person_id if isinstance(of, _Entry) else of) in keys]
     if not places:
         return b"[]"
     each = msgspec.json.decode(entries, type=list[msgspec.Raw])
     return msgspec.json.encode([each[at] for at in places])
 
 
-def _whose(entry: _Entry | int | str | None) -> int | str | None:
-    return entry.person_id if isinstance(entry, _Entry) else entry
+def _written_as(person_id: str) -> frozenset[int | str]:
+    """How documents write a key: as a number where it is one."""
+    is_number = re.fullmatch(r"0|[1-9]\d{0,17}", person_id, re.ASCII) is not None
+    return frozenset({person_id, *([int(person_id)] if is_number else [])})
