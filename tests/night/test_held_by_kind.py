@@ -20,6 +20,8 @@ from sims_sync.night.reporting import report_run
 from sims_sync.night.run import Run, recorded
 from sims_sync.runs.documents import FACTS
 from sims_sync.runs.standing import APPROVE, APPROVE_ALL, REJECT, WITHOUT_DEPARTURES
+from sims_sync.ui.airflow_runs import AirflowRun
+from sims_sync.ui.run_page import run_page
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 9, 14) + timedelta(days=day) for day in range(4))
 ALL, STAY, JOIN = range(101, 121), range(101, 113), range(201, 204)
@@ -147,22 +149,28 @@ def test_question_and_mail_say_who_would_leave_in_groups_and_where_each_of_them_
 
 
 @pytest.mark.parametrize(
-    ("why", "told"),
+    ("why", "kept"),
     [
-        ("", "admin rejected the departures: created"),
-        ("The office says\n they   stay.", "admin rejected the departures (“The office says they stay.”): created"),
-        ("\u0000\u202e odd\u2028", "admin rejected the departures (“odd”): created"),
-        ("w" * 2000, f"admin rejected the departures (“{'w' * 299}…”): created"),
+        ("", ""),
+        ("The office says\n they   stay.", "The office says they stay."),
+        ("\u0000\u202e odd\u2028", "odd"),
+        ("w" * 2000, f"{'w' * 299}…"),
     ],
 )
-def test_why_somebody_refused_stands_in_the_report(tuesday: NightSchool, why: str, told: str) -> None:
+def test_why_somebody_refused_is_kept_and_no_message_quotes_it(tuesday: NightSchool, why: str, kept: str) -> None:
     run = asked_at(tuesday, "approve_leavers")
+    told = f"admin rejected the departures{' (why stands on the page of the run)' if kept else ''}: created"
     for _ in range(2):  # the answer holds when the task is cleared
         with pytest.raises(DeparturesNotApproved) as refused, recorded(run.files, "approve_leavers"):
             refuse(run, why)
         assert told in str(refused.value)
+    assert [answer.why for answer in run.files.read().answers()] == [kept]
     reported = report_run(run, {"approve_leavers": "failed"}, datetime.now(UTC))
     assert told in reported.report.reason
+    for may_edit in (True, False):
+        shown = run_page(tuesday.store, run.school, AirflowRun(run.run_id, "failed", None), {}, may_edit=may_edit)
+        assert shown
+        assert list(shown.refused) == ([kept] if kept and may_edit else [])
 
 
 def refuse(run: Run, why: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from night_schools import NightSchool
 
-from schools_without_airflow import run_night
+from nights_without_airflow import WORK, run_night
 from sims_sync.airflow import digest
 from sims_sync.airflow.smtp import AirflowPost
 from sims_sync.config.school_entry import School
@@ -17,6 +17,7 @@ from sims_sync.mails.mail import Link, Mail
 from sims_sync.mails.messages import Morning
 from sims_sync.night.morning import morning_of
 from sims_sync.night.news import after_report, tell_records
+from sims_sync.runs.documents import PlanFacts
 from sims_sync.store.folder import Unreadable
 from sims_sync.store.local import LocalFolder
 
@@ -70,6 +71,21 @@ def test_a_school_that_fails_says_since_when_and_what_to_do(school: NightSchool)
     assert found.state == "fails"
     assert "the roll from SIMS was refused" in found.why
     assert found.since is not None
+
+
+def test_a_plan_waits_until_it_is_answered_or_lapses(school: NightSchool) -> None:
+    school.on_roll((ADA, "9"))
+    night(school)
+    school.configure(limits={"create": {"percent": 0, "floor": 0}})
+    school.on_roll((range(101, 103), "9"))
+    run, told = school.run(DAY), None
+    for stage in ("extract", "validate", "transform", "plan"):
+        told = WORK[stage](run, told)
+    lapses_at = datetime.now(UTC) + timedelta(hours=1)
+    run.files.record_question(run.files.open(PlanFacts, told), lapses_at, stage="approve")
+    assert morning(school).state == "waits"
+    assert "1 accounts would be created" in morning(school).why
+    assert morning(school, timedelta(hours=2)).state == "in order", "nobody can answer any more"
 
 
 def test_a_paused_school_is_not_late(school: NightSchool) -> None:

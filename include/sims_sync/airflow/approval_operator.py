@@ -29,7 +29,7 @@ _ASKED_WHY = Param(
     type=["null", "string"],
     maxLength=2000,
     title="If you reject it: why?",
-    description="Stands in the report, the log and the mail of the run: name nobody.",
+    description="Stands on the run's page, for those who may edit. Airflow keeps it, too: name nobody.",
 )
 """What the form of the question asks beside the answer."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +9,8 @@ from textwrap import fill
 from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
+
+from sims_sync.model.marked import as_html, as_text
 
 Tone = Literal["bad", "warn", "good", "info"]
 
@@ -98,18 +98,6 @@ class Mail:
         return _templates().get_template("mail.html").render(mail=self)
 
 
-_CODE = re.compile(r"`([^`]+)`")
-"""What a message names as it stands in a configuration or in Airflow."""
-
-
-def _plain(words: str) -> str:
-    return _CODE.sub(r'"\1"', words)
-
-
-def _with_code(words: str | int) -> Markup:
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(str(words)))))  # noqa: S704  # escaped just here
-
-
 @cache
 def _templates() -> Environment:
     made = Environment(
@@ -119,5 +107,5 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(plain=_plain, with_code=_with_code)
+    made.filters.update(plain=as_text, with_code=as_html)
     return made

@@ -131,7 +131,7 @@ class PlanGate(Gate):
         return ApproveFacts(plan=self.plan.reference, asked=asked, approved_by=by, without_departures=without)
 
     def refused(self, by: str | None, why: str = "") -> NotApproved:
-        how = f"{by} rejected the plan{_quoted(why)}" if by else "Nobody approved the plan in time: it lapsed"
+        how = f"{by} rejected the plan{_said(why)}" if by else "Nobody approved the plan in time: it lapsed"
         return NotApproved(
             f"{how}; nothing was written. Why it was held: {' '.join(self.reasons)}",
             advice="When the reason is settled, clear the run from `extract`, or wait for the next one.",
@@ -209,7 +209,7 @@ class LeaverGate(Gate):
         return ApproveLeaversFacts(loaded=self.loaded.reference, asked=asked, approved_by=by)
 
     def refused(self, by: str | None, why: str = "", how: str = "rejected the departures") -> NotApproved:
-        told = f"{by} {how}{_quoted(why)}" if by else "Nobody approved the departures in time: they lapsed"
+        told = f"{by} {how}{_said(why)}" if by else "Nobody approved the departures in time: they lapsed"
         return DeparturesNotApproved(
             f"{told}: created and changed; nobody was disabled. Why they were held: {' '.join(self.reasons)}",
             advice="The next run plans the departures afresh; trigger the DAG to have one now.",
@@ -246,8 +246,9 @@ def lapse(run: Run, planned_at: datetime, now: datetime, *, ends_at: datetime) -
     return now + left - min(_MARGIN, left / 10)
 
 
-def _quoted(why: str) -> str:
-    return f" (\N{LEFT DOUBLE QUOTATION MARK}{why}\N{RIGHT DOUBLE QUOTATION MARK})" if why else ""
+def _said(why: str) -> str:
+    """What somebody writes can name a pupil: a message leads to it, and does not quote it."""
+    return " (why stands on the page of the run)" if why else ""
 
 
 def trigger_again(run: Run) -> str:

@@ -35,7 +35,7 @@ def _morning_of(root: Folder, school: School, now: datetime, link: Link) -> Morn
     if failure := failing(state_folder(root, school.id)):
         return Morning(school, "fails", link, what_fails(failure), failure.since)
     reported = {folder: stamp for folder, stamp in (root / school.id).stamps(REPORT).items() if folder != STATE}
-    if waiting := _waiting(root / school.id, reported):
+    if waiting := _waiting(root / school.id, reported, now):
         return Morning(school, "waits", link, f"{waiting[0]} Approve or reject it under Required Actions.")
     if pause := school.paused_on(now.astimezone(ZoneInfo(school.timezone)).date(), "all"):
         return Morning(school, "paused", link, f"{pause.reason}: until {pause.last:%d %B %Y}.")
@@ -48,10 +48,12 @@ def _morning_of(root: Folder, school: School, now: datetime, link: Link) -> Morn
     return Morning(school, "in order", link)
 
 
-def _waiting(school: Folder, reported: Collection[str]) -> tuple[str, ...]:
-    """Why the plan of a run of the school waits for an answer; empty where none does."""
+def _waiting(school: Folder, reported: Collection[str], now: datetime) -> tuple[str, ...]:
+    """Why the plan of a run of the school waits for an answer; empty where none does. What has lapsed waits no more."""
     asked = {folder for file in QUESTIONS.values() for folder in school.stamps(file)}
     for folder in sorted(asked.difference(reported, {STATE}), reverse=True):
-        if reasons := RunReader(school / folder).waits_for_approval():
+        files = RunReader(school / folder)
+        question = files.question(stage) if (stage := files.waits_at()) else None
+        if question and question.lapses_at > now and (reasons := files.waits_for_approval()):
             return reasons
     return ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
@@ -11,10 +10,10 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from sims_sync.config.school_entry import School
 from sims_sync.model.attributes import label_of
+from sims_sync.model.marked import as_html
 from sims_sync.ui import PREFIX, words
 
 MISSING = "\N{EN DASH}"
@@ -47,7 +46,7 @@ def _environment() -> Environment:
         number=_number,
         span=_span,
         plural=_plural,
-        marked=_marked,
+        marked=as_html,
         label=label_of,
     )
     return environment
@@ -87,8 +86,3 @@ def _span(seconds: int) -> str:
 
 def _plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def _marked(text: str) -> Markup:
-    """Words of the product, whose names of keys and tasks stand between backticks. Escaped first."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704

@@ -64,6 +64,7 @@ class RunPage:
     :param partial: it was for some students alone.
     :param dry_run: it was to write nothing, and its label does not say so.
     :param would: nothing of the plan was written, so that the numbers are what it would have done.
+    :param refused: why somebody refused, in their words; only for who may edit.
     :param waits: why the plan waits for an answer now; empty where it does not.
     :param waits_at: the stage that asked; ``lapses_at``: until when it can be answered.
     :param leaving: how many would leave of each group, in words, while it waits; ``departures``: who.
@@ -80,6 +81,7 @@ class RunPage:
     partial: bool
     dry_run: bool
     reason: str
+    refused: Sequence[str]
     notes: Sequence[str]
     effective_date: date | None
     started_at: datetime | None
@@ -133,6 +135,7 @@ def run_page(
         partial=report.partial if report else False,
         dry_run=report is not None and report.dry_run and report.outcome != "dry_run",
         reason=report.reason if report else "",
+        refused=[each.why for each in files.answers() if each.why] if may_edit else [],
         notes=report.notes if report else (),
         effective_date=_effective_date(report, extracted),
         started_at=report.started_at if report else run.started_at,
