@@ -22,6 +22,7 @@ ADA: dict[str, Any] = {
     "surname": "Archer",
     "date_of_birth": "2014-05-06T00:00:00",
 }
+UPN = "A12345678901B"
 BOTH = {"givenName": "Ada", "familyName": "Archer"}
 
 
@@ -46,7 +47,8 @@ def account(
 def pairs(students: pd.DataFrame, *accounts: dict[str, Any], user_name: str = "004604", **more: Any) -> list[str]:
     """Person ID, account and grade of each pair."""
     names = pd.Series(user_name, index=students["person_id"].drop_duplicates(), dtype="str")
-    found = find_pairs(students, names, account_table(accounts, STANDARD), **more)
+    mapping = AccountMapping(settings=DirectorySettings(attributes={"upn": "nickName"}))
+    found = find_pairs(students, names, account_table(accounts, mapping), **more)
     return [f"{row.person_id} {row.account_id} {row.grade}" for row in found.itertuples()]
 
 
@@ -70,6 +72,9 @@ GRADES: list[tuple[str, dict[str, Any], dict[str, Any], str | None]] = [
     ("names in another case", {}, account("004604", BORN, **name("ADA", "ARCHER")), "certain"),
     ("a name without its accent", {"forename": "Zoë"}, account("004604", BORN, **name("Zoe")), "certain"),
     ("a birth date with a time", {}, account("004604", f"{BORN}T00:00:00", name=BOTH), "certain"),
+    ("the UPN alone", {"upn": UPN}, account(nickName=f" {UPN.lower()}"), "certain"),
+    ("another UPN", {"upn": UPN}, account(nickName="A123456789013"), None),
+    ("a UPN that is none", {"upn": "unknown"}, account(nickName="unknown"), None),
     ("another admission number", {}, account("000001", BORN, name=BOTH), "likely"),
     ("no admission number", {}, account(None, BORN, name=BOTH), "likely"),
     ("another apostrophe", {"surname": "O'Neill"}, account(None, BORN, **name("Ada", "O\u2019Neill")), "likely"),

@@ -97,7 +97,7 @@ def test_a_forename_is_forename_or_chosen_name(tmp_path: Path, value: str) -> No
 
 def test_the_possible_names_are_all_values_but_the_names_and_the_user_name() -> None:
     assert set(OPTIONAL) == {
-        "home_address", "home_telephone", "mobile_telephone", "home_email", "work_email", "school_identifier",
+        "home_address", "home_telephone", "mobile_telephone", "home_email", "work_email", "school_identifier", "upn",
         "date_of_birth", "free_school_meals", "gender", "sen_information", "email_preference",
     }  # fmt: skip
 

@@ -134,6 +134,23 @@ def test_pupils_with_new_person_ids_keep_their_accounts_and_are_linked_when_a_pe
     assert directory.writes == 0
 
 
+def test_who_has_nothing_left_but_the_upn_is_linked_where_the_directory_has_one(
+    school: SchoolWithoutAirflow, directory: Running
+) -> None:
+    settings = DirectorySettings(attributes={"upn": "nickName"})
+    mapped = replace(school, school=GREEN_ABBEY.model_copy(update={"directory": settings}))
+    before = [pupil(each, upn=f"A{each:012}") for each in range(1, 6)]
+    assert counts(night(mapped, before)) == {"extracted": 5, "created": 5}
+    assert {user["nickName"] for user in directory.users()} == {each["upn"] for each in before}
+    after = [
+        {**each, "forename": "Other", "surname": f"New{each['upn']}", "admission_number": f"7{each['upn'][-5:]}"}
+        for each in renumbered(before)
+    ]
+    linked = night(mapped, after, approved_by="Anna", link_accounts="certain")
+    assert counts(linked) == {"extracted": 5, "updated": 5}
+    assert {user["externalId"] for user in directory.users()} == {each["person_id"] for each in after}
+
+
 def test_a_plan_that_links_is_always_held(school: SchoolWithoutAirflow, directory: Running) -> None:
     night(school, [pupil(1)])
     directory.requests.clear()

@@ -23,7 +23,19 @@ MONDAY, TUESDAY = date(2026, 9, 14), date(2026, 9, 15)
 SINCE = "2026-01-05T00:00:00"
 
 OF_EXTENSION = [attribute.column for attribute in ATTRIBUTES if attribute.extension]
-NAMES = {attribute.column: attribute.name for attribute in ATTRIBUTES}
+PLACE = {"upn": "nickName"}
+NAMES = {**{attribute.column: attribute.name for attribute in ATTRIBUTES}, **PLACE}
+
+
+@pytest.fixture(autouse=True)
+def configure(configure: Configure) -> Configure:
+    """The school names a place for what has none of its own."""
+
+    def with_a_place(**keys: Any) -> None:
+        configure(directory={"attributes": PLACE}, **keys)
+
+    with_a_place()
+    return with_a_place
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +46,7 @@ def _a_student_with_every_value(sims: Database, broker: Broker) -> None:
         chosen_name="Bobby",
         surname="Example",
         gender="Male",
+        upn="X000000000101",
         date_of_birth="2010-05-06T00:00:00",
         email="robin@example.org",
         telephone="01632 960001",
@@ -55,21 +68,25 @@ def held(user: dict[str, Any]) -> set[str]:
     of_type = {
         f"{place}:{each['type']}" for place in ("emails", "phoneNumbers", "addresses") for each in user.get(place, ())
     }
-    return {
-        column
-        for column, place in {
-            "home_address": "addresses:home",
-            "home_telephone": "phoneNumbers:home",
-            "mobile_telephone": "phoneNumbers:mobile",
-            "home_email": "emails:home",
-            "work_email": "emails:work",
-        }.items()
-        if place in of_type
-    } | {
-        column
-        for column in OPTIONAL
-        if NAMES[column] in user.get(EXTENSION, {}) and user[EXTENSION][NAMES[column]] is not None
-    }
+    return (
+        {
+            column
+            for column, place in {
+                "home_address": "addresses:home",
+                "home_telephone": "phoneNumbers:home",
+                "mobile_telephone": "phoneNumbers:mobile",
+                "home_email": "emails:home",
+                "work_email": "emails:work",
+            }.items()
+            if place in of_type
+        }
+        | ({"upn"} if user.get(NAMES["upn"]) else set())
+        | {
+            column
+            for column in OPTIONAL
+            if NAMES[column] in user.get(EXTENSION, {}) and user[EXTENSION][NAMES[column]] is not None
+        }
+    )
 
 
 def text_of_tables(ran: Ran, *stages: str) -> str:
@@ -90,6 +107,7 @@ OFF = {
     "home_email": (set(), None),
     "work_email": (set(), None),
     "school_identifier": (set(), None),
+    "upn": (set(), "X000000000101"),
     "date_of_birth": (set(), "2010-05-06"),
     "free_school_meals": ({"GetXmlFreeMeals"}, None),
     "gender": (set(), "Male"),
@@ -138,7 +156,7 @@ def test_what_was_written_before_it_was_off_is_neither_changed_nor_cleared(
 def of(user: dict[str, Any], column: str) -> Any:
     place, _, kind = NAMES[column].partition("[")
     if not kind:
-        return user[EXTENSION][place]
+        return {**user, **user[EXTENSION]}[place]
     return [each for each in user[place] if each["type"] in kind]
 
 

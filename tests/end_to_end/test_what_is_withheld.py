@@ -23,13 +23,25 @@ from sims_sync.store.folder import Folder
 
 MONDAY = date(2026, 9, 14)
 SINCE = "2026-01-05T00:00:00"
-NAMES = {attribute.column: attribute.name for attribute in ATTRIBUTES}
+PLACE = {"upn": "nickName"}
+NAMES = {**{attribute.column: attribute.name for attribute in ATTRIBUTES}, **PLACE}
 WITHHELD, OTHER, SIBLING = 101, 102, 103
 ADDRESS = {"address_id": 55, "house_number": "7", "street": "High Street", "town": "Anytown"}
 
 
 def day(number: int) -> date:
     return MONDAY + timedelta(days=number)
+
+
+@pytest.fixture(autouse=True)
+def configure(configure: Configure) -> Configure:
+    """The school names a place for what has none of its own."""
+
+    def with_a_place(**keys: Any) -> None:
+        configure(directory={"attributes": PLACE}, **keys)
+
+    with_a_place()
+    return with_a_place
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +52,7 @@ def _students_with_every_value(sims: Database, broker: Broker) -> None:
             forename=f"Robin{number}",
             surname="Example",
             gender="Male",
+            upn=f"X000000000{number}",
             date_of_birth=f"2010-05-{number - 90}T00:00:00",
             email=f"robin{number}@example.org",
             telephone=f"01632 960{number}",
@@ -65,7 +78,7 @@ def value(user: dict[str, Any], column: str) -> Any:
     place, _, kind = NAMES[column].partition("[")
     if kind:
         return [each for each in user.get(place) or () if f'"{each["type"]}"' in kind] or None
-    return user.get(EXTENSION, {}).get(place) or None
+    return {**user, **user.get(EXTENSION, {})}.get(place) or None
 
 
 def held(user: dict[str, Any]) -> set[str]:
@@ -82,6 +95,7 @@ KEPT_OUT = {
     "home_address": "Street101",
     "home_telephone": "01632 960101",
     "mobile_telephone": "07700 900101",
+    "upn": "X000000000101",
     "date_of_birth": "2010-05-11",
     "sen_information": "Plan101",
 }
@@ -154,7 +168,8 @@ def fill_again(directory: Running, column: str) -> None:
         user[place] = [*(user.get(place) or ()), {"type": kind.split('"')[1], **filled}]
     else:
         others = {"freeSchoolMeals": True, "dateOfBirth": "2009-09-09", "senInformation": [{"value": "Filled"}]}
-        user[EXTENSION][place] = others.get(place, "Work" if place == "emailPreference" else "Female")
+        holder = user if column in PLACE else user[EXTENSION]
+        holder[place] = others.get(place, "Work" if place == "emailPreference" else "Female")
     directory.put_user(user)
 
 

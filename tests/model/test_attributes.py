@@ -7,12 +7,14 @@ from importlib.resources import files
 
 import pytest
 
-from sims_sync.directory.mapping import STANDARD
+from sims_sync.config.directory_settings import DirectorySettings
+from sims_sync.directory.mapping import AccountMapping
 from sims_sync.model.attributes import ATTRIBUTES, EXTENSION, Attribute
 from sims_sync.model.kinds import FLAG, PROVISIONS
 from sims_sync.sources.sims.operations import OPERATIONS
 
 TAKEN = [each for each in ATTRIBUTES if each.taken_from]
+MAPPED = {each.column: "nickName" for each in ATTRIBUTES if each.only_if_mapped}
 EXTENDED = [each for each in ATTRIBUTES if each.extension]
 
 
@@ -41,7 +43,7 @@ def test_the_schema_of_the_extension_has_it_as_its_kind_writes_it(attribute: Att
 @pytest.mark.parametrize("attribute", ATTRIBUTES, ids=named)
 def test_it_stands_in_a_place_of_its_own(attribute: Attribute) -> None:
     account: dict[str, object] = {}
-    places = STANDARD.places
+    places = AccountMapping(settings=DirectorySettings(attributes=MAPPED)).places
     places[attribute.name].put(account, {"locality": "Ambridge"} if "addresses" in attribute.name else "A")
     holding = [each.name for each in ATTRIBUTES if places[each.name].get(account)]
     assert holding == [attribute.name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
@@ -100,9 +101,17 @@ def files_of(store: Path) -> dict[str, str]:
     return found
 
 
+# Any four digits stand in one of these, some day.
+HASH_OR_UUID = re.compile(r"\b(?:[0-9a-f]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
+
+
 def holding(store: Path, values: Sequence[str]) -> dict[str, set[str]]:
     """The files that hold some of these values, with those that they hold."""
-    found = {name: {value for value in values if value in text} for name, text in files_of(store).items()}
+
+    def stands_in(value: str, text: str) -> bool:
+        return value in (text if HASH_OR_UUID.fullmatch(value) else HASH_OR_UUID.sub(" ", text))
+
+    found = {name: {value for value in values if stands_in(value, text)} for name, text in files_of(store).items()}
     return {name: held for name, held in found.items() if held}
 
 

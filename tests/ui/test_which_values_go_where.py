@@ -68,9 +68,10 @@ def test_the_page_of_a_school_leads_to_that_of_its_values(pages: Pages) -> None:
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES, ids=lambda each: each.column)
 def test_each_value_has_its_origin_rule_and_place(pages: Pages, attribute: Any) -> None:
-    configured(pages)
+    place = "nickName" if attribute.only_if_mapped else attribute.name
+    configured(pages, directory={"attributes": {attribute.column: place}} if attribute.only_if_mapped else {})
     told = way(pages, attribute.label)
-    assert (f" {attribute.name} extension " if attribute.extension else f" {attribute.name} ") in told
+    assert (f" {place} extension " if attribute.extension else f" {place} ") in told
     assert attribute.rule in told
     for operation in OPERATIONS:
         if operation.table in attribute.tables:
@@ -94,6 +95,13 @@ def test_a_value_that_is_off_is_said_to_be_off_here_and_on_the_page_of_the_schoo
     assert f"attributes own {column}: off" in words(pages.get(f"dags/{ITS_DAG}", READER).text)
     others = [each.label for each in ATTRIBUTES if each.column != column]
     assert not any("never: off" in way(pages, other) for other in others)
+
+
+def test_a_upn_goes_nowhere_and_is_not_kept_unless_the_directory_maps_it(pages: Pages) -> None:
+    configured(pages)
+    assert way(pages, "UPN").endswith("nowhere never: the directory is not to have it")
+    page = words(pages.get(f"dags/{ITS_DAG}/values", READER).text)
+    assert "UPN" not in page.partition("What is asked of SIMS")[2]
 
 
 @pytest.mark.parametrize(

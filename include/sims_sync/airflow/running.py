@@ -51,7 +51,7 @@ def running(stage: str, school_id: str) -> Iterator[Run]:
                 school.la,
                 school.estab,
                 school.sims.names,
-                Choice(off=school.off).unasked,
+                Choice(off=school.unsent).unasked,
             )
             run_date = dag_run.logical_date or dag_run.run_after
             yield Run(

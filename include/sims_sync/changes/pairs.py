@@ -36,6 +36,7 @@ class _Rule:
 
 
 _RULES = (
+    _Rule("certain", ("upn",), "the UPN agrees"),
     _Rule("certain", ("born", "number", "forename"), "birth date, admission number and forename agree"),
     _Rule("likely", ("born", "forename", "surname"), "birth date and both names agree"),
     _Rule("likely", ("number", "forename", "surname"), "admission number and both names agree", unknown="born"),

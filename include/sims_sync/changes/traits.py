@@ -8,8 +8,9 @@ import pandas as pd
 
 from sims_sync.model.kinds import DAY
 
-TRAITS = ("born", "number", "forename", "surname", "user_name")
-"""Day of birth, admission number, names, user name; null where it is not known, which agrees with nothing."""
+TRAITS = ("upn", "born", "number", "forename", "surname", "user_name")
+"""Unique Pupil Number, day of birth, admission number, names, user name; null where it is not known, which agrees with
+nothing."""
 
 
 def of_people(roll: pd.DataFrame, user_names: pd.Series[str]) -> pd.DataFrame:
@@ -20,7 +21,7 @@ def of_people(roll: pd.DataFrame, user_names: pd.Series[str]) -> pd.DataFrame:
     :returns: ``person_id`` and :data:`TRAITS`, a row for each of a person's forenames.
     """
     traits = _traits(
-        roll, born="date_of_birth", number="school_identifier", forename="forename", surname="surname"
+        roll, upn="upn", born="date_of_birth", number="school_identifier", forename="forename", surname="surname"
     ).assign(person_id=roll["person_id"], user_name=_lower(roll["person_id"].map(user_names).astype("str")))
     also = traits.assign(forename=words(_column(roll, "chosen_name")))
     return pd.concat([traits, also[also["forename"].notna()]], ignore_index=True).drop_duplicates()
@@ -32,7 +33,12 @@ def of_accounts(accounts: pd.DataFrame) -> pd.DataFrame:
     :param accounts: as ``directory.present`` returns them.
     """
     return _traits(
-        accounts, born="date_of_birth", number="school_identifier", forename="given_name", surname="family_name"
+        accounts,
+        upn="upn",
+        born="date_of_birth",
+        number="school_identifier",
+        forename="given_name",
+        surname="family_name",
     ).assign(account_id=accounts["account_id"], user_name=_lower(accounts["user_name"]))
 
 
@@ -45,6 +51,12 @@ def numbers(identifiers: pd.Series[str]) -> pd.Series[str]:
     """Admission numbers, whose leading zeros get lost between systems."""
     plain = _lower(identifiers).str.strip().str.lstrip("0")
     return plain.where(plain != "")
+
+
+def upns(values: pd.Series[str]) -> pd.Series[str]:
+    """Unique Pupil Numbers, a letter and twelve more of which the last may be a letter; anything else is none."""
+    plain = values.str.strip().str.upper()
+    return plain.where(plain.str.fullmatch(r"[A-Z]\d{11}[\dA-Z]", na=False))
 
 
 def _traits(table: pd.DataFrame, **columns: str) -> pd.DataFrame:
@@ -66,4 +78,4 @@ def _lower(text: pd.Series[str]) -> pd.Series[str]:
     return text.str.casefold()
 
 
-_SPELT = {"born": DAY.from_source, "number": numbers, "forename": words, "surname": words}
+_SPELT = {"upn": upns, "born": DAY.from_source, "number": numbers, "forename": words, "surname": words}

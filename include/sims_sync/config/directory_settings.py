@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from sims_sync.config.fields import Strict, Text
-from sims_sync.model.attributes import ATTRIBUTES, EXTENSION, STUDENT_ROLE
+from sims_sync.model.attributes import ATTRIBUTES, EXTENSION, STUDENT_ROLE, Attribute
 
 NONE = "none"
 """A value, or the extension, that is not written."""
@@ -139,22 +139,25 @@ class DirectorySettings(Strict):
         path, _, value = self.students.partition("=" if self.students.startswith("urn:") else ":")
         return path, value
 
-    def path_of(self, column: str, name: str, *, extension: bool) -> str:
-        """Where a value goes, or ``none``.
+    @property
+    def unmapped(self) -> frozenset[str]:
+        """The columns of attributes that are written only where a place is named for them, and none is."""
+        return frozenset(each.column for each in ATTRIBUTES if each.only_if_mapped and self.path_of(each) == NONE)
 
-        :param column: of the value.
-        :param name: its path in the standard mapping, in the student extension where ``extension`` says so.
-        """
-        if column in self.attributes:
-            return self.attributes[column]
-        if not extension:
-            return name
-        return NONE if self.extension == NONE else f"{self.extension or EXTENSION}:{name}"
+    def path_of(self, attribute: Attribute) -> str:
+        """Where a value goes, or ``none``."""
+        if attribute.column in self.attributes:
+            return self.attributes[attribute.column]
+        if attribute.only_if_mapped:
+            return NONE
+        if not attribute.extension:
+            return attribute.name
+        return NONE if self.extension == NONE else f"{self.extension or EXTENSION}:{attribute.name}"
 
     def _paths(self) -> Iterable[str]:
         yield self.key
         yield self.marker[0]
         yield from self.on_create
         for each in ATTRIBUTES:
-            if (path := self.path_of(each.column, each.name, extension=each.extension)) != NONE:
+            if (path := self.path_of(each)) != NONE:
                 yield path

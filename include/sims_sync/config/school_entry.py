@@ -85,8 +85,13 @@ class School(Kept):
 
     @property
     def off(self) -> frozenset[str]:
-        """The values that the school does not send (``model.attributes.OPTIONAL``)."""
+        """The values that are said not to be sent (``model.attributes.OPTIONAL``)."""
         return frozenset(name for name, is_sent in self.attributes.items() if not is_sent)
+
+    @property
+    def unsent(self) -> frozenset[str]:
+        """The values that are not sent: what is off, and what no place is named for where one must be."""
+        return self.off | self.directory.unmapped
 
     def withheld(self, *, to_clear: bool = False) -> dict[str, frozenset[str]]:
         """The values that the school does not send of single students, by Person ID.

@@ -113,11 +113,7 @@ class AccountMapping:
 
     @cached_property
     def _mapped(self) -> dict[str, Place]:
-        paths = (
-            (each, self.settings.path_of(each.column, each.name, extension=each.extension))
-            for each in self.attributes
-            if each.column not in self.off
-        )
+        paths = ((each, self.settings.path_of(each)) for each in self.attributes if each.column not in self.off)
         return {each.name: place_at(path, each.kind) for each, path in paths if path != NONE}
 
     @cached_property

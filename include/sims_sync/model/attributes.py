@@ -41,6 +41,7 @@ class Attribute:
     :param written: ``always``; ``once``, into an account that is created or becomes a student's and has no value; or
         ``at_creation``.
     :param optional: whether a school may leave it out.
+    :param only_if_mapped: whether it is off where the school names no place for it (``directory.attributes``).
     :param special: whether it tells health or poverty (UK GDPR Article 9): the mere choice is shown only to who may
         edit the school's DAG.
     """
@@ -58,6 +59,7 @@ class Attribute:
     extension: bool = False
     written: Literal["always", "once", "at_creation"] = "always"
     optional: bool = True
+    only_if_mapped: bool = False
     special: bool = False
 
 
@@ -141,6 +143,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         panel=REGISTRATION,
         extension=True,
     ),
+    Attribute("upn", "upn", TEXT, "UPN", taken_from="upn", panel=REGISTRATION, only_if_mapped=True),
     Attribute("dateOfBirth", "date_of_birth", DAY, "Date of birth", taken_from="date_of_birth", extension=True),
     Attribute(
         "freeSchoolMeals",

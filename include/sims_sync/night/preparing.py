@@ -120,7 +120,7 @@ def transform(run: Run, validated: Reference | None) -> Reference:
         withheld=run.school.withheld(),
     )
     return run.files.save(
-        TransformFacts(**validation.facts.model_dump(), off=tuple(sorted(run.school.off))),
+        TransformFacts(**validation.facts.model_dump(), off=tuple(sorted(run.school.unsent))),
         {
             "accounts": transformation.accounts,
             "choices": transformation.choices,

@@ -68,7 +68,7 @@ class Run:
         """What of the roll the school wants."""
         return Choice(
             self.attributes,
-            self.school.off,
+            self.school.unsent,
             self.school.withheld(),
             chosen_name=self.school.forename == CHOSEN_NAME,
         )
@@ -76,7 +76,7 @@ class Run:
     @property
     def mapping(self) -> AccountMapping:
         """Where a person's values stand in an account, as the school has it; what is off stands nowhere."""
-        return AccountMapping(self.attributes, self.source.key, self.school.directory, off=self.school.off)
+        return AccountMapping(self.attributes, self.source.key, self.school.directory, off=self.school.unsent)
 
     def directory(self, endpoint: Endpoint, capabilities: Capabilities) -> Directory:
         """The client of a directory that offers this."""

@@ -44,11 +44,11 @@ def people_on_roll(students: pd.DataFrame) -> pd.DataFrame:
 
     :param students: the source's table of students.
     :returns: ``person_id`` (str, null where the source sent none that is valid), ``school_identifier`` (str, the
-        admission number), and of ``forename``, ``chosen_name``, ``surname`` and ``date_of_birth`` those that the source
-        has (str).
+        admission number), and of ``forename``, ``chosen_name``, ``surname``, ``date_of_birth`` and ``upn`` those that
+        the source has (str).
     """
     names = {"admission_number": "school_identifier"}
-    wanted = ("person_id", "admission_number", "forename", "chosen_name", "surname", "date_of_birth")
+    wanted = ("person_id", "admission_number", "forename", "chosen_name", "surname", "date_of_birth", "upn")
     return trimmed(students[[name for name in wanted if name in students]]).rename(columns=names)
 
 

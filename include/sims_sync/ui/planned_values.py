@@ -51,7 +51,7 @@ def planned_values(files: RunReader, key: str, wanted: Collection[str]) -> Seque
 
 def mapping_of(school: School, attributes: Sequence[Attribute]) -> AccountMapping:
     """Where values stand in the school's accounts, as it is configured now."""
-    return AccountMapping(tuple(attributes), NUMBER, school.directory, off=school.off)
+    return AccountMapping(tuple(attributes), NUMBER, school.directory, off=school.unsent)
 
 
 def changed_values(change: PlannedValues, mapping: AccountMapping) -> list[ChangedValue]:

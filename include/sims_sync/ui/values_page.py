@@ -113,7 +113,7 @@ def values_page(root: Folder, school: School, runs: Sequence[RunSummary], *, may
 
     :param may_edit: whether the user may edit the school's DAG.
     """
-    choice = Choice(off=school.off, chosen_name=school.forename == CHOSEN_NAME)
+    choice = Choice(off=school.unsent, chosen_name=school.forename == CHOSEN_NAME)
     planned, lacking = _last_plan(root, school, runs)
     mapping = AccountMapping(settings=school.directory)
     return ValuesPage(
@@ -151,7 +151,7 @@ def _marks(mapping: AccountMapping) -> list[Flow]:
 
 
 def _flow(school: School, attribute: Attribute, extension: str | None, lacking: Collection[str]) -> Flow:
-    path = school.directory.path_of(attribute.column, attribute.name, extension=attribute.extension)
+    path = school.directory.path_of(attribute)
     within = f"{extension}:" if extension is not None and path.startswith(f"{extension}:") else ""
     return Flow(
         label=attribute.label,

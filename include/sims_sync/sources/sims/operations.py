@@ -99,6 +99,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "Gender": "gender",
             "DOB": "date_of_birth",
             "AdmissionNumber": "admission_number",
+            "UPN": "upn",
             "YearTaughtIn": "year_group",
         },
         unread=("ChosenName", "LegalSurname", "EnrolmentStatus", "YearTaughtIn"),
