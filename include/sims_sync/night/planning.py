@@ -96,7 +96,7 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         limits=tuple(MeasuredLimit(**each.as_document()) for each in measures),
         reasons=(
             *always_held(run, directory, mark, accounts, planned.pairs),
-            *empty_rolls.reasons_to_hold(run, tables_of(run, run.files.open(ExtractFacts))),
+            *empty_rolls.reasons_to_hold(run, tables_of(run.files.open(ExtractFacts))),
             *reasons_to_link(
                 planned.pairs,
                 planned.changes,

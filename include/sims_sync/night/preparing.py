@@ -87,7 +87,7 @@ def _extracted(run: Run, *, may_be_empty: bool) -> sources.Extract:
 def validate(run: Run, extracted: Reference | None) -> Reference:
     """Tell the records that can be imported from those that cannot."""
     source = run.files.open(ExtractFacts, extracted)
-    tables = tables_of(run, source)
+    tables = tables_of(source)
     tables["students"] = with_forename(tables["students"], run.school.forename)
     validation = validate_tables(
         tables,
@@ -112,7 +112,7 @@ def transform(run: Run, validated: Reference | None) -> Reference:
     validation = run.files.open(ValidateFacts, validated)
     transformation = accounts_as_they_should_be(
         validation.table("students"),
-        tables_of(run, run.files.open(ExtractFacts)),
+        tables_of(run.files.open(ExtractFacts)),
         effective_date=validation.facts.effective_date,
         username_policy=run.school.username,
         attributes=run.attributes,
@@ -144,11 +144,11 @@ def told_to_all(run: Run, findings: pd.DataFrame) -> pd.DataFrame:
 
 def on_roll(run: Run) -> pd.DataFrame:
     """Everybody on the roll that was fetched, whomever the run is for, as far as an account is recognised as theirs."""
-    return people_on_roll(tables_of(run, run.files.open(ExtractFacts))["students"])
+    return people_on_roll(run.files.open(ExtractFacts).table("students"))
 
 
-def tables_of(run: Run, extracted: StageOutput[ExtractFacts]) -> dict[str, pd.DataFrame]:
-    return sources.owed({name: extracted.table(name) for name in sources.TABLES}, run.source.key)
+def tables_of(extracted: StageOutput[ExtractFacts]) -> dict[str, pd.DataFrame]:
+    return {name: extracted.table(name) for name in sources.TABLES}
 
 
 def _no_leaver_check(run: Run, codes: dict[str, int]) -> str | None:
