@@ -121,7 +121,6 @@ def test_what_is_kept_otherwise_is_not_written_again_while_both_stand(
     odd.keep = keep
     night(odd_school, *ROLL)
     assert odd_writes(odd, odd_school, *ROLL) == 0
-    assert odd_writes(odd, odd_school, *ROLL) == 0
 
 
 def test_a_removal_that_is_ignored_is_sent_in_one_night_and_not_again(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from airflow_rows import answers, put_question
 from fastapi import FastAPI, Request, Response
 from invented_runs import write_config
 from school_users import EDITOR, OF_ONE_SCHOOL, READER
@@ -154,6 +156,21 @@ def test_a_tick_of_another_kind_is_not_followed(pages: Pages, patched: Patched, 
     tick = ticks(pages.get("waiting").text)[school]
     assert "1 tick not followed" in words(pages.post("waiting", data={"kind": kind, "tick": tick}).text)
     assert patched == []
+
+
+def test_40_held_schools_are_answered_in_under_a_minute(pages: Pages, know_dags: Callable[..., None]) -> None:
+    schools = [f"school-{number:02}" for number in range(40)]
+    write_config(pages.config, [{"id": each} for each in schools])
+    know_dags({each: {RUN: ("running", NOW)} for each in schools})
+    for school in schools:
+        ask(pages, school, LEAVING)
+    parked = [put_question(school, RUN, "approve_leavers", ["Approve", "Reject"]) for school in schools]
+    began = time.monotonic()
+    found = ticks(pages.get("waiting").text)
+    told = words(pages.post("waiting", data={"kind": "departures", "tick": list(found.values())}).text)
+    assert time.monotonic() - began < 60
+    assert "40 schools approved." in told
+    assert answers(parked) == [(["Approve"], EDITOR, "scheduled")] * 40
 
 
 def test_a_tick_is_for_the_plan_that_was_shown_alone(pages: Pages, patched: Patched) -> None:
