@@ -188,3 +188,17 @@ def test_the_digest_comes_when_all_is_well_where_that_is_wanted(
     night(school)
     digest.mail_how_schools_stand.function()
     assert [(to, mail.subject) for to, mail in mails] == [(TEAM, "all well: 1 in order")] * number
+
+
+def test_the_digest_comes_for_a_school_whose_files_cannot_be_listed(
+    school: NightSchool, mails: list[tuple[list[str], Mail]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise Unreadable("green-abbey", "it is not ours")
+
+    school.configure(alert_emails=TEAM)
+    monkeypatch.setattr(LocalFolder, "stamps", refuse)
+    digest.mail_how_schools_stand.function()
+    ((to, mail),) = mails
+    assert to == TEAM
+    assert "cannot be listed" in mail.text
