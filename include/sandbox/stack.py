@@ -2,6 +2,9 @@
 
 The demo and the tests that need the real scheduler start it from here; nothing else sets the environment of these
 processes. Airflow runs on SQLite with the LocalExecutor. Schedules are off, so that a run is one that was triggered.
+
+What tasks tell goes to an API server of its own. Airflow's public API writes its audit log in the server's event loop:
+with SQLite it would wait there for a transaction of a task, which cannot end while the same loop stands still.
 """
 
 from __future__ import annotations
@@ -29,9 +32,14 @@ PROJECT = Path(__file__).parents[2]
 Say = Callable[[str], None]
 """Called with one line for each step."""
 
-_AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+_AIRFLOW = {
+    "api-server": ["api-server", "--apps", "core"],
+    "execution-api": ["api-server", "--apps", "execution"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],  # its ports may be in use
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+}
 _DATABASE = "airflow-db"  # the name of the process that makes it
-_FLAGS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}  # its ports may be in use
 _HALTS = 500  # tries to halt Airflow while it does nothing
 _MINE = ("AIRFLOW", "SIMS_SYNC_")  # of the caller's environment, what must not get in
 
@@ -95,7 +103,7 @@ class Stack:
     ) -> None:
         if ui_port is not None and not port_is_free(ui_port):
             raise PortInUse(f"Port {ui_port} is in use. Choose another one, or none: then a free one is taken.")
-        port = ui_port or free_port()
+        port, self._execution_port = ui_port or free_port(), free_port()
         self.folder = folder.resolve()
         self.store, self.mails = self.folder / "store", self.folder / "mails"
         self.sims = self.directory = ""
@@ -162,13 +170,15 @@ class Stack:
         self.environment[f"AIRFLOW_CONN_{connection_id.upper()}"] = json.dumps({"conn_type": "http", **fields})
 
     def start_airflow(self, *dag_ids: str) -> None:
-        """Start Airflow's four processes, and wait until all are well and these DAGs are parsed."""
+        """Start Airflow's processes, and wait until all are well and these DAGs are parsed."""
         self._processes.finish(_DATABASE)
         self.say(f"Starting Airflow: {', '.join(_AIRFLOW)}")
-        for command in _AIRFLOW:
-            arguments = ["-m", "airflow", command, *_FLAGS.get(command, [])]
-            self._processes.start(f"airflow-{command}", [sys.executable, *arguments], self.environment)
+        ports = {"execution-api": {"AIRFLOW__API__PORT": str(self._execution_port)}}
+        for name, arguments in _AIRFLOW.items():
+            command = [sys.executable, "-m", "airflow", *arguments]
+            self._processes.start(f"airflow-{name}", command, {**self.environment, **ports.get(name, {})})
         self._processes.wait_until(self.airflow.healthy, "Airflow is well")
+        self._processes.wait_until(lambda: not port_is_free(self._execution_port), "Airflow listens to its tasks")
         for dag_id in dag_ids:
             self._processes.wait_until(lambda: self.airflow.has_dag(dag_id), f"The DAG {dag_id} is parsed")  # noqa: B023
         self.say(f"Airflow is ready at {self.url}")
@@ -240,7 +250,7 @@ class Stack:
             "CORE__PLUGINS_FOLDER": str(dags.parent / "plugins"),
             "CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-            "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self._execution_port}/execution/",
             "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",  # several processes write
             "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
             "API__BASE_URL": self.url,
