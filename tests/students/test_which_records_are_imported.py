@@ -188,13 +188,13 @@ def spoilt(*pairs: tuple[str, str]) -> pd.DataFrame:
 
 def test_who_has_a_character_that_was_dropped_gets_one_warning_and_is_accepted_all_the_same() -> None:
     students = [ADA, {**ADA, "person_id": "9", "surname": None}]
-    dropped = spoilt(("9", "students"), ("2447", "emails"), ("2447", "addresses"))
+    dropped = spoilt(("9", "students"), ("2447", "emails"), ("2447", "addresses"), ("2447", "emails"))
     validation = validate(sims_tables(students=students), spoilt=dropped)
     assert validation.students["person_id"].tolist() == ["2447"]
     warnings = validation.findings[validation.findings["code"] == "invalid_character"]
     assert warnings["person_id"].tolist() == ["9", "2447"]
     assert warnings["school_identifier"].tolist() == ["004604", "004604"]
-    assert warnings["detail"].isna().all()
+    assert warnings["detail"].fillna("").tolist() == ["", "Personal email, Work email, Home address"]
     assert not CODES["invalid_character"].stops
 
 
@@ -203,7 +203,7 @@ def test_who_has_a_character_that_was_dropped_gets_one_warning_and_is_accepted_a
     [
         (["sen_provisions"], "SEN information"),
         (["free_meals"], "Free school meals"),
-        (["sen_provisions", "telephones"], None),
+        (["sen_provisions", "telephones"], "Home telephone, Mobile telephone"),
         (["students", "free_meals"], None),
     ],
 )

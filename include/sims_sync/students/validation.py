@@ -40,12 +40,13 @@ _CODES = {
 }
 
 _LABELS = {
-    table: attribute.label
-    for table, column in (("sen_provisions", "sen_information"), ("free_meals", "free_school_meals"))
-    for attribute in ATTRIBUTES
-    if attribute.column == column
+    special: {
+        table: ", ".join(each.label for each in ATTRIBUTES if table in each.tables and each.written == "always")
+        for table in {table for each in ATTRIBUTES if each.special == special for table in each.tables}
+    }
+    for special in (False, True)
 }
-"""What the special categories are called of which a table tells."""
+"""What the values are called that are taken from a table beside that of the students; special categories apart."""
 
 
 _ROLL = ["person_id", "school_identifier", "year_group"]
@@ -102,16 +103,23 @@ def validate(
 
 
 def _dropped(spoilt: pd.DataFrame | None, roll: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """A warning for each person of whose rows characters were dropped; it names a special category that it is about
-    alone."""
+    """A warning for each person of whose rows characters were dropped, which names the values; a special category only
+    where it is about that alone."""
     if spoilt is None or spoilt.empty:
         return
     numbers = roll.dropna(subset="person_id").drop_duplicates("person_id").set_index("person_id")["school_identifier"]
-    rows = spoilt.assign(detail=spoilt["table"].map(_LABELS).astype("str"))
-    rows = rows.sort_values("detail", na_position="first", kind="stable").drop_duplicates("person_id")
+    special = spoilt[spoilt["table"].isin(_LABELS[True])].drop_duplicates("person_id").set_index("person_id")["table"]
+    other = spoilt[~spoilt["table"].isin(_LABELS[True])]
+    named = other.assign(label=other["table"].map(_LABELS[False])).dropna().drop_duplicates(["person_id", "label"])
+    of_each = named.groupby("person_id")["label"].agg(", ".join)
+    rows = pd.DataFrame({"person_id": spoilt["person_id"].drop_duplicates()})
+    of_others = rows["person_id"].isin(other["person_id"])
     rows = rows.assign(
-        school_identifier=rows["person_id"].map(numbers).astype("str"), stage="validate", code="invalid_character"
-    )
+        school_identifier=rows["person_id"].map(numbers).astype("str"),
+        stage="validate",
+        code="invalid_character",
+        detail=rows["person_id"].map(of_each).where(of_others, rows["person_id"].map(special.map(_LABELS[True]))),
+    ).astype({"detail": "str"})
     yield rows.sort_values("person_id", key=sort_key, kind="stable")[list(FINDING_COLUMNS)]
 
 
