@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Configure, Night, Ran
 
+from proxy import Reply, proxy_to
 from sandbox.directory import server
 from sandbox.directory.server import Running
 from sandbox.sims.database import Database
@@ -285,3 +286,20 @@ def test_who_changes_what_forenames_are_changes_the_accounts_and_mistakes_nobody
 
 def test_chosen_names_stand_in_no_table_where_they_are_not_sent(directory: Running, night: Night) -> None:
     assert "Bobby" not in text_of_tables(night(MONDAY))
+
+
+def test_how_many_writes_failed_tells_nobody_how_many_were_of_sen_and_meals_alone(
+    sims: Database, directory: Running, night: Night, connect: Callable[..., None]
+) -> None:
+    for number in range(102, 115):
+        sims.put_student(number)
+        sims.put_free_meal(number, SINCE)
+    with proxy_to(directory.url) as proxy:
+        connect("directory_green_abbey", host=proxy.url, password="token")
+        night(MONDAY)
+        sims.put_student(115)
+        sims.delete("free_meals", {"person_id": 102})
+        proxy.meddle = lambda request, forward: forward(request) if request.method == "GET" else Reply(500)
+        report = night(TUESDAY).report
+    assert report
+    assert "1 of 1 writes failed" in report["reason"]

@@ -97,6 +97,14 @@ def test_a_value_that_is_off_is_said_to_be_off_here_and_on_the_page_of_the_schoo
     assert not any("never: off" in way(pages, other) for other in others)
 
 
+def test_whose_account_is_not_the_same_is_told_to_who_may_edit_alone(pages: Pages) -> None:
+    configured(pages, not_the_same=[{"person_id": 7, "account": "amelia@example.org"}])
+    assert "not_the_same own person 7 and amelia@example.org" in words(pages.get(f"dags/{ITS_DAG}", EDITOR).text)
+    to_a_viewer = words(pages.get(f"dags/{ITS_DAG}", READER).text)
+    assert "not_the_same own 1, told to those who may edit" in to_a_viewer
+    assert "amelia" not in to_a_viewer
+
+
 def test_a_upn_goes_nowhere_and_is_not_kept_unless_the_directory_maps_it(pages: Pages) -> None:
     configured(pages)
     assert way(pages, "UPN").endswith("nowhere never: the directory is not to have it")

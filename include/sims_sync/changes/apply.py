@@ -121,7 +121,7 @@ class Breaker:
         """:raises TransientFault: too many writes failed."""
         if self.written >= 10 and self.failed * 5 >= self.written:
             raise TransientFault(
-                f"Stopped: {self.failed} of {self.written} writes failed for the directory's reasons.",
+                "Stopped: a fifth of the writes, or more, failed for the directory's reasons.",
                 advice="What was written stays. When the directory is well again, clear the task: it writes the rest.",
                 retry_after=self.retry_after,
             )

@@ -88,9 +88,11 @@ class RefusalsAsSuch:
 
     def _fault(self, kind: Kind) -> PermanentFault:
         ((answer, _),) = self._answers[kind].most_common(1)
+        # How many are changed tells of SEN and free school meals, too.
+        number = "" if kind == "update" else f"{self._refused[kind]} of {self._tried[kind]} "
         return PermanentFault(
-            f"The directory refused {self._refused[kind]} of {self._tried[kind]} accounts that were {_WORDS[kind]}, "
-            f"most often so: {answer}. It is not the records.",
+            f"The directory refused {number}accounts that were {_WORDS[kind]}, most often so: {answer}. "
+            "It is not the records.",
             advice="The page of the run shows what the directory says to those who may edit the DAG; correct the "
             "directory or the school's settings, then clear the task."
             + (" No leaver was touched." if kind not in LEAVER_KINDS else ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import get_args
@@ -84,7 +84,7 @@ def load(run: Run, approved: Reference | None) -> Reference:
         reference = _save(run, LoadFacts, approval, plan.for_students, results, newly_refused=refusals.newly_refused)
         if fault is None:
             remember_refused(run, results)
-    _check_complete(plan.for_students, results, fault)
+    _check_complete(plan.for_students, _hidden_people(run, plan.for_students), results, fault)
     remember_applied(run, directory, source.facts.students, results)
     return reference
 
@@ -120,7 +120,7 @@ def disable_leavers(run: Run, approved: Reference | None) -> Reference:
         history.write_down_done(results, earlier if fault else frozenset())
         forget_year_groups(run, results)
         reference = _save(run, DisableLeaversFacts, approval, plan.for_leavers, results)
-    _check_complete(plan.for_leavers, results, fault)
+    _check_complete(plan.for_leavers, frozenset(), results, fault)
     empty_rolls.remember_approved(run)
     return reference
 
@@ -269,7 +269,7 @@ def _save(
     results: list[Result],
     **told: int,
 ) -> Reference:
-    hidden = {each.person_id for each, is_hidden in zip(changes, _hidden(run, changes), strict=True) if is_hidden}
+    hidden = _hidden_people(run, changes)
     return run.files.save(
         facts(approved=approval.reference, set_mark=run.parameters.only_person_ids is None, **told),
         {"results": [result.as_document() for result in results]},
@@ -277,25 +277,32 @@ def _save(
     )
 
 
-def _hidden(run: Run, changes: list[Change]) -> list[bool]:
-    """Whether each change is told only to who may edit."""
+def _hidden_people(run: Run, changes: list[Change]) -> frozenset[str | None]:
+    """Whose changes are told only to who may edit."""
     withheld = withholding(run)
-    return [
-        only_special(each.kind, each.attributes, run.attributes, withheld.names(each.person_id)) for each in changes
-    ]
+    return frozenset(
+        each.person_id
+        for each in changes
+        if only_special(each.kind, each.attributes, run.attributes, withheld.names(each.person_id))
+    )
 
 
 def _register(
     run: Run, source: StageOutput[PlanFacts], approved_by: str | None, changes: list[Change], kinds: frozenset[Kind]
 ) -> Registering:
     """What writes the changes down in the register; those that are hidden from who may only read are left out."""
-    hidden = _hidden(run, changes)
-    shown = [each for each, is_hidden in zip(changes, hidden, strict=True) if not is_hidden]
+    hidden = _hidden_people(run, changes)
+    shown = [each for each in changes if each.person_id not in hidden]
     return Registering(run, source, approved_by, kinds, shown)
 
 
-def _check_complete(changes: list[Change], results: list[Result], fault: SyncError | None) -> None:
-    """:raises SyncError: the fault that ended the writing.
+def _check_complete(
+    changes: list[Change], hidden: Collection[str | None], results: list[Result], fault: SyncError | None
+) -> None:
+    """See that all is done.
+
+    :param hidden: whose changes nobody may count who may only read.
+    :raises SyncError: the fault that ended the writing.
     :raises PermanentFault: a leaver keeps an account that works.
     :raises TransientFault: some writes failed.
     """
@@ -310,8 +317,10 @@ def _check_complete(changes: list[Change], results: list[Result], fault: SyncErr
         )
     failed = [result for result in results if result.result == "failed"]
     if failed:
+        shown = sum(each.person_id not in hidden for each in failed)
+        of_all = f"{shown} of {sum(each.person_id not in hidden for each in changes)} writes" if shown else "Writes"
         raise TransientFault(
-            f"{len(failed)} of {len(changes)} writes failed for the directory's reasons.",
+            f"{of_all} failed for the directory's reasons.",
             advice="What was written stays; the next try writes the rest.",
             retry_after=max(result.retry_after or 0 for result in failed) or None,
         )

@@ -108,7 +108,7 @@ def school_page(
         line=line,
         runs=runs,
         chart=history_chart(runs) if runs else None,
-        settings=settings(school, own),
+        settings=settings(school, own, may_edit=may_edit),
         own_limits=_limits(school, own),
         year=_year(school, datetime.now(ZoneInfo(school.timezone)).date()),
         mark=mark,
@@ -134,10 +134,11 @@ def _learnt(learnt: Learnt, *, may_edit: bool) -> list[str]:
     ]
 
 
-def settings(school: School, own: frozenset[str]) -> list[Setting]:
+def settings(school: School, own: frozenset[str], *, may_edit: bool) -> list[Setting]:
     """The configuration in force, key by key; the connections, that follow from the id, among them.
 
     :param own: the keys that the school's own entry has.
+    :param may_edit: whether accounts may be named: an account's id is the directory's, and can be an address.
     """
     values = {
         name: getattr(school, name)
@@ -145,6 +146,8 @@ def settings(school: School, own: frozenset[str]) -> list[Setting]:
         if name not in ("limits", "withhold", "expected", "pause")
     }
     values["schedule"] = school.cron or MANUAL
+    apart = [f"person {each.person_id} and {each.account}" for each in school.not_the_same]
+    values["not_the_same"] = apart if may_edit or not apart else [f"{len(apart)}, told to those who may edit"]
     derived = {"connection of SIMS": school.sims_connection, "connection of the directory": school.directory_connection}
     return [
         *(Setting(name, _text(value), name in own) for name, value in values.items()),
