@@ -38,6 +38,19 @@ def account(account_id: str, person_id: str | None, number: str = "004604", **va
     }
 
 
+def wanted(*students: Any) -> pd.DataFrame:
+    """Their accounts as they should be."""
+    names = {"forename": "given_name", "surname": "family_name"}
+    columns = ["person_id", "school_identifier", *names, "date_of_birth"]
+    should = pd.DataFrame(students, columns=columns).astype("str").rename(columns=names)
+    should = should.assign(user_name=should["school_identifier"])
+    should = should.assign(**{each.column: None for each in ATTRIBUTES if each.column not in should})
+    should = should.assign(free_school_meals=False, sen_information="[]", user_name_from_email=False)
+    should = should.astype({each.column: each.kind.dtype for each in ATTRIBUTES})
+    should["keep"] = [[] for _ in range(len(should))]
+    return should
+
+
 def planned(
     roll: list[Any],
     accounts: list[Any],
@@ -53,16 +66,7 @@ def planned(
     :param rejected: those on roll who did not validate.
     """
     on_roll = pd.DataFrame(roll).astype("str")
-    names = {"forename": "given_name", "surname": "family_name"}
-    should = (
-        on_roll[~on_roll["person_id"].isin(rejected)]
-        .rename(columns=names)
-        .assign(user_name=lambda s: s["school_identifier"])
-    )
-    should = should.assign(**{each.column: None for each in ATTRIBUTES if each.column not in should})
-    should = should.assign(free_school_meals=False, sen_information="[]", user_name_from_email=False)
-    should = should.astype({each.column: each.kind.dtype for each in ATTRIBUTES}).reset_index(drop=True)
-    should["keep"] = [[] for _ in range(len(should))]
+    should = wanted(*(each for each in roll if each["person_id"] not in rejected))
     held = holders(accounts, mapping)
     return make_plan(
         should,

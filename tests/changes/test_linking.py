@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from planned_school import account, planned, student
+from planned_school import account, planned, student, wanted
 
-from sims_sync.changes.linking import Linking, reasons_to_hold
+from sims_sync.changes.linking import Linking, reasons_to_hold, replan_link
 from sims_sync.changes.plan import Plan
 from sims_sync.config.directory_settings import DirectorySettings
 from sims_sync.directory.mapping import STANDARD, AccountMapping
+from sims_sync.directory.present import account_table
 from sims_sync.model.attributes import EXTENSION
 
 CERTAIN, LIKELY = Linking("certain"), Linking("likely")
@@ -70,6 +71,39 @@ def test_a_linked_account_is_enabled_if_this_sync_disabled_it_and_stays_so_if_a_
     made = planned([student("50101")], [held], CERTAIN)
     assert made.changes[0].values.get("active") == (True if enabled else None)
     assert codes(made) == ([] if enabled else ["50101 disabled_by_hand"])
+
+
+@pytest.mark.parametrize(
+    ("linking", "of_account"),
+    [
+        (CERTAIN, {"schoolIdentifier": "4604"}),
+        (CERTAIN, {"dateOfBirth": "2014-05-06T00:00:00Z", "schoolIdentifier": "4604"}),
+    ],
+)
+def test_what_makes_a_pair_is_no_mismatch_in_another_spelling(linking: Linking, of_account: dict[str, Any]) -> None:
+    held = account("a1", "101", name={"givenName": "Ada", "familyName": "Older"})
+    held[EXTENSION].update(of_account)
+    made = planned([student("50101")], [held], linking)
+    assert (changes(made), codes(made)) == (["link 50101"], [])
+
+
+@pytest.mark.parametrize("spelling", [{"schoolIdentifier": "4604"}, {"dateOfBirth": "2014-05-06T00:00:00Z"}])
+def test_an_account_whose_number_lost_its_zeros_or_whose_birthday_has_a_time_is_still_the_students(
+    spelling: dict[str, Any],
+) -> None:
+    held = account("a1", "50101", name={"givenName": "Ada", "familyName": "Older"})
+    held[EXTENSION] = spelling
+    made = planned([student("50101")], [held])
+    assert (changes(made), codes(made)) == (["update 50101"], [])
+
+
+def test_an_account_that_somebody_linked_meanwhile_to_another_person_is_not_linked() -> None:
+    before, now = account("a1", None), account("a1", "77")
+    (change,) = planned([student("50101")], [before], LIKELY).changes
+    assert change.kind == "link"
+    again = replan_link(change, wanted(student("50101")), account_table([now], STANDARD), STANDARD)
+    assert again.changes == []
+    assert list(again.findings["code"]) == ["account_to_link"]
 
 
 def test_likely_pairs_are_linked_only_if_that_is_asked_for() -> None:

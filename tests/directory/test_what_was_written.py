@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -239,6 +240,17 @@ def test_an_account_that_stays_inactive_though_it_was_enabled_fails_the_task(
     told = run_night(odd_school, *ROLL)
     assert failed(told)
     assert "enabled" not in counts(told)
+
+
+def test_a_linked_account_that_stays_inactive_though_it_was_to_be_enabled_fails_the_task(
+    odd_school: SchoolWithoutAirflow, odd: OddDirectory
+) -> None:
+    disabled_and_back(odd_school)
+    odd.keep = lambda before, after: {**after, "active": before["active"]}
+    back = replace(ROLL[2], key=f"9{ROLL[2].key}")
+    odd.user(ROLL[2].key)["userName"] = back.rows["students"]["admission_number"]
+    told = run_night(odd_school, *ROLL[:2], back, link_accounts="likely")
+    assert failed(told)
 
 
 def test_an_account_that_is_slow_to_show_that_it_was_enabled_is_given_time(

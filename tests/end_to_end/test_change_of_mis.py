@@ -252,6 +252,36 @@ def test_in_a_run_for_some_students_alone_nobody_gets_the_account_of_another_stu
     )
 
 
+def test_a_run_for_some_students_alone_tells_of_nobody_elses_account(school: SchoolWithoutAirflow) -> None:
+    before = [pupil(each) for each in range(1, 6)]
+    night(school, before)
+    told = night(school, renumbered(before), only_person_ids=frozenset({"9000001"}))
+    assert codes(told) == {("9000001", "account_to_link")}
+
+
+def test_an_account_that_somebody_linked_to_another_person_in_between_stays_theirs(
+    school: SchoolWithoutAirflow, directory: Running
+) -> None:
+    night(school, [pupil(1)])
+    (user,) = directory.users()
+    directory.put_user({**user, "externalId": None})
+    run = school.run(MONDAY + timedelta(days=1), link_accounts="certain")
+    open_directory, asked = run.open_directory, iter(range(100))
+
+    def linking() -> Any:
+        if next(asked) == 1:  # `plan` has listed; `load` begins
+            directory.put_user({**user, "externalId": "77"})
+        return open_directory()
+
+    assert isinstance(school.source, CsvFolder)
+    school.source.write("students", renumbered([pupil(1)]))
+    email = {"person_id": "9000001", "location": "H", "email_address": "000001@example.org", "primary": "T"}
+    school.source.write("emails", [email])
+    told = run_night(replace(run, open_directory=linking), approved_by="Anna")
+    assert codes(told) == {("9000001", "account_to_link")}
+    assert [each["externalId"] for each in directory.users()] == ["77"]
+
+
 def test_who_is_said_not_to_be_the_same_gets_an_account(school: SchoolWithoutAirflow, directory: Running) -> None:
     night(school, [pupil(1), pupil(2)])
     (account,) = [user["id"] for user in directory.users() if user["externalId"] == "1"]

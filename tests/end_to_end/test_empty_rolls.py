@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from schools_without_airflow import GREEN_ABBEY, SchoolWithoutAirflow
+from sims_sync.config.school_entry import School
 from sims_sync.night.approval import GATES
 from sims_sync.runs.documents import PlanFacts
 from sims_sync.sources.sims.client import SimsClient
@@ -169,6 +170,20 @@ def test_a_document_that_held_rows_of_students_at_the_last_applied_run_and_holds
     assert [reason.partition("sent nothing of ")[2].partition(" for any")[0] for reason in told] == EMPTIED[tables]
     assert outcome(school.night(TODAY, approved_by="Anna")) == "success"
     assert outcome(school.night(TODAY)) == "success", "what was approved is so from now on"
+
+
+def test_what_the_school_does_not_want_of_a_document_does_not_empty_it(
+    school: SchoolWithoutAirflow, sims: Database
+) -> None:
+    sims.delete("telephones", {"location": "M"})
+    sims.delete("free_meals", {"person_id": 102})
+    for person_id in (103, 104, 105):
+        sims.delete("free_meals", {"person_id": person_id})
+    assert outcome(school.night(TODAY, approved_by="Anna")) == "success"
+    withhold = [{"person_id": 101, "attributes": ["free_school_meals"], "reason": "a court order"}]
+    keys = {**school.school.model_dump(), "attributes": {"home_telephone": False}, "withhold": withhold}
+    school.school = School(**keys)
+    assert outcome(school.night(TODAY)) == "success", reasons(school)
 
 
 def test_of_sen_and_meals_the_question_says_a_protected_value_and_no_number(

@@ -217,9 +217,12 @@ class PlainAccount:
     def take_gender(self, student: Row, genders: Sequence[str] | None) -> None:
         word = text(student, "gender")
         self.values["gender"] = None
+        if not genders:
+            self.keep.add("gender")
+            return
         if word is None:
             return
-        for gender in [word] if genders is None else genders:
+        for gender in genders:
             if gender.strip().casefold() == word.casefold():
                 self.values["gender"] = gender
                 return

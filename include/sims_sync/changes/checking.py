@@ -17,7 +17,7 @@ from sims_sync.changes.kept_forms import KeptForms, with_kept
 from sims_sync.changes.result import Result
 from sims_sync.directory.discovery import Capabilities
 from sims_sync.directory.learnt import Form, Learnt
-from sims_sync.directory.mapping import AccountMapping, is_active
+from sims_sync.directory.mapping import ACTIVE, AccountMapping, is_active
 from sims_sync.directory.places import Account
 from sims_sync.directory.present import account_table
 from sims_sync.directory.writes import AccountChange, Write, Written
@@ -199,7 +199,7 @@ class _Written:
         if self.account is None:  # an account that is inactive may be hidden
             return self.change.kind == "update"
         linked = mapping.person_id(self.account) == self.change.person_id and mapping.marker.get(self.account)
-        return linked and (self.change.kind != "enable" or is_active(self.account))
+        return linked and (self.change.values.get(ACTIVE) is not True or is_active(self.account))
 
 
 def check_written(

@@ -11,6 +11,7 @@ import pandas as pd
 from sims_sync.changes.change import Change
 from sims_sync.changes.plan import Plan
 from sims_sync.config.year_groups import compared
+from sims_sync.model.kinds import DAY
 
 BORN = "date_of_birth"
 NO_GROUP = "of no known year"
@@ -29,7 +30,7 @@ def with_groups(
     """
     leavers = {change.account_id for change in plan.for_leavers}
     left = accounts[accounts["account_id"].isin(leavers) & ~accounts["linked_person_id"].isin(list(unborn))]
-    born = dict(zip(left["account_id"], left[BORN], strict=True)) if BORN in left else {}
+    born = dict(zip(left["account_id"], DAY.from_source(left[BORN]), strict=True)) if BORN in left else {}
 
     def group(change: Change) -> str:
         if (year := year_groups.get(change.person_id or "")) and (name := compared(year)):

@@ -93,7 +93,8 @@ def without_pairs(
     links = plan_links(should, accounts, _to_be_linked(own, linking, mapping), mapping)
     people = set(own["person_id"])
     changes = [change for change in plan.changes if change.person_id not in people]
-    left = own[~own["person_id"].isin({change.person_id for change in links.changes})]
+    linked = {change.person_id for change in links.changes}
+    left = own[~own["person_id"].isin(linked.union(links.findings["person_id"]))]
     return Paired(
         StudentPlan(
             changes=sorted([*changes, *links.changes], key=lambda change: order(change.person_id)),
@@ -128,7 +129,8 @@ def plan_links(
         linked_person_id=theirs["account_id"].map(people).astype("str"),
         school_identifier=theirs["account_id"].map(people).map(students.set_index("person_id")["school_identifier"]),
     )
-    plan = plan_students(students, theirs.assign(linked_person_id=linked["linked_person_id"]), mapping)
+    as_theirs = theirs.assign(linked_person_id=linked["linked_person_id"])
+    plan = plan_students(students, as_theirs, mapping, are_theirs=True)
     planned = {change.person_id: change for change in plan.changes}
     changes = [
         _link(row, has_key, planned.get(str(row.linked_person_id)), mapping)
@@ -144,11 +146,11 @@ def replan_link(change: Change, student: pd.DataFrame, account: pd.DataFrame, ma
     :param student: the account as it should be, one row.
     :param account: the account as it is now, none where it is gone.
     """
-    plan = plan_students(student, account, mapping)
+    plan = plan_students(student, account, mapping, are_theirs=True)
     if account.empty or (account["linked_person_id"] == str(change.person_id)).all():
         return plan
-    before = mapping.person_id(change.account or {})
-    if account["linked_person_id"].map({before: True}).fillna(before is None).all():
+    before, now = mapping.person_id(change.account or {}), account["linked_person_id"]
+    if (now.isna() if before is None else now == before).all():
         return plan_links(student, account, account.assign(person_id=change.person_id), mapping)
     return StudentPlan([], [], findings(student, "account_to_link"))
 

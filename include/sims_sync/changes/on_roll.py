@@ -12,6 +12,7 @@ import pandas as pd
 from sims_sync.changes.change import Change, Kind
 from sims_sync.changes.differences import all_values, differences
 from sims_sync.changes.kept_forms import KeptForms
+from sims_sync.changes.traits import numbers, words
 from sims_sync.directory.learnt import Learnt
 from sims_sync.directory.mapping import AccountMapping
 from sims_sync.model.findings import FINDING_COLUMNS
@@ -36,7 +37,12 @@ class StudentPlan:
 
 
 def plan_students(
-    should: pd.DataFrame, accounts: pd.DataFrame, mapping: AccountMapping, learnt: Learnt | None = None
+    should: pd.DataFrame,
+    accounts: pd.DataFrame,
+    mapping: AccountMapping,
+    learnt: Learnt | None = None,
+    *,
+    are_theirs: bool = False,
 ) -> StudentPlan:
     """Plan the changes of the students who validated.
 
@@ -44,6 +50,7 @@ def plan_students(
     :param accounts: accounts as they are (``directory.present``), of whatever role; matched by Person ID alone.
     :param mapping: where values stand in the directory's accounts, and what it has no place for.
     :param learnt: what is known of the directory from earlier runs.
+    :param are_theirs: whether it was judged already that these accounts are the students' own.
     """
     linked = accounts[accounts["linked_person_id"].isin(should["person_id"])]
     kept = KeptForms(learnt)
@@ -57,7 +64,7 @@ def plan_students(
     pairs = pairs.reset_index(drop=True)
     odd = ~found["readable"].astype(bool)
     another_kind = ~odd & found["of_another_kind"].astype(bool)
-    mismatched = ~odd & ~another_kind & _is_somebody_else(pairs, found)
+    mismatched = ~odd & ~another_kind & _is_somebody_else(pairs, found) & (not are_theirs)
     compared = ~odd & ~another_kind & ~mismatched
     differing, unchanged, by_hand = _plan_existing(
         pairs[compared].reset_index(drop=True), found[compared].reset_index(drop=True), mapping, kept
@@ -96,7 +103,6 @@ def of_somebody_else(roll: pd.DataFrame, accounts: pd.DataFrame) -> set[str]:
     known = people.rename(columns={"forename": "given_name", "surname": "family_name"})
     known = known.reindex(columns=["person_id", "school_identifier", "given_name", "family_name", "date_of_birth"])
     known = known.astype("str").reset_index(drop=True)
-    known = known.assign(date_of_birth=DAY.from_source(known["date_of_birth"]))
     held = holders.set_index("linked_person_id").reindex(known["person_id"]).reset_index(drop=True)
     return set(known.loc[_is_somebody_else(known, held) | held["of_another_kind"].astype(bool), "person_id"])
 
@@ -129,8 +135,8 @@ def findings(students: pd.DataFrame, code: str, detail: pd.Series[str] | None = 
 
 
 def _creation(row: pd.Series[Any], mapping: AccountMapping) -> Change:
-    words = {name: _text(row[name]) or "" for name in ("given_name", "family_name", "user_name", "person_id")}
-    beside = {path: text.format(**words) for path, text in mapping.on_create.items()}
+    texts = {name: _text(row[name]) or "" for name in ("given_name", "family_name", "user_name", "person_id")}
+    beside = {path: text.format(**texts) for path, text in mapping.on_create.items()}
     return Change(
         kind="create",
         person_id=str(row["person_id"]),
@@ -191,15 +197,16 @@ def _state(account: Any, values: dict[str, Any], marker_name: str) -> tuple[Kind
 def _is_somebody_else(should: pd.DataFrame, actual: pd.DataFrame) -> pd.Series[bool]:
     """Another name, and another date of birth or admission number: none of those that both hold agree."""
     held, agree = pd.Series(False, index=should.index), pd.Series(False, index=should.index)
-    for column in ("date_of_birth", "school_identifier"):
-        both = should[column].notna() & actual[column].notna()
+    for column, spelt in (("date_of_birth", DAY.from_source), ("school_identifier", numbers)):
+        ours, theirs = spelt(should[column]), spelt(actual[column])
+        both = ours.notna() & theirs.notna()
         held |= both
-        agree |= both & (should[column].fillna("") == actual[column].fillna(""))
+        agree |= both & (ours.fillna("") == theirs.fillna(""))
     return (_name(should) != _name(actual)) & (_name(actual) != "\n") & held & ~agree
 
 
 def _name(people: pd.DataFrame) -> pd.Series[str]:
-    return people["given_name"].fillna("").str.casefold() + "\n" + people["family_name"].fillna("").str.casefold()
+    return words(people["given_name"]).fillna("") + "\n" + words(people["family_name"]).fillna("")
 
 
 def _text(value: Any) -> str | None:

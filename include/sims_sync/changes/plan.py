@@ -68,6 +68,11 @@ class Plan:
         """The plan with a warning for each of these students."""
         return replace(self, findings=pd.concat([self.findings, findings(students, code)], ignore_index=True))
 
+    def told_of(self, people: Collection[str]) -> Plan:
+        """The plan without what it finds of others than these people."""
+        theirs = self.findings["person_id"].isna() | self.findings["person_id"].isin(list(people))
+        return replace(self, findings=self.findings[theirs].reset_index(drop=True))
+
     def told_of_all(self, code: str, details: Sequence[str]) -> Plan:
         """The plan with a warning of nobody in particular for each of these details."""
         rows = pd.DataFrame({"stage": "plan", "code": code, "detail": list(details)}, dtype="str")

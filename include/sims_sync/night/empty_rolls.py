@@ -3,11 +3,8 @@ sections 2 and 7)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
-
-import pandas as pd
 
 from sims_sync.model.errors import PermanentFault
 from sims_sync.night.run import Run
@@ -16,6 +13,9 @@ from sims_sync.runs.state import EmptyRoll
 from sims_sync.sources.source import SPECIAL, TABLES
 
 STUDENTS = "students"
+CAME = "came"
+"""The file of a run that names the documents which had rows of students."""
+
 _PROTECTED = "a protected value"
 _WHAT = {
     "addresses": "addresses",
@@ -55,13 +55,10 @@ def no_leaver_check(run: Run) -> str | None:
     )
 
 
-def reasons_to_hold(run: Run, tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Why the plan is held, whatever its numbers.
-
-    :param tables: the rows of those on roll.
-    """
+def reasons_to_hold(run: Run) -> list[str]:
+    """Why the plan is held, whatever its numbers."""
     source = run.source.name
-    if tables[STUDENTS].empty:
+    if not _has_students(run):
         return (
             [
                 f"{source} sent no student, and `allow_empty_roll` takes that for what it is: every student account "
@@ -73,7 +70,8 @@ def reasons_to_hold(run: Run, tables: Mapping[str, pd.DataFrame]) -> list[str]:
     applied = run.state.applied()
     held = applied.documents if applied else ()
     asked = [name for name in held if name in _WHAT and name not in run.choice.unasked]
-    emptied = dict.fromkeys(_WHAT[name] for name in asked if tables[name].empty)
+    came = _came(run)
+    emptied = dict.fromkeys(_WHAT[name] for name in asked if name not in came)
     return [
         f"{source} sent nothing of {what} for any student, and did for the last applied run: what the accounts have of "
         "it would be cleared. Check what the user of the connection may see before you approve."
@@ -86,8 +84,15 @@ def documents_held(run: Run) -> tuple[str, ...]:
     if run.parameters.only_person_ids is not None:
         applied = run.state.applied()
         return applied.documents if applied else ()
+    return _came(run)
+
+
+def _came(run: Run) -> tuple[str, ...]:
+    """The documents that came with rows of students, whatever of it the school wants."""
     extracted = run.files.open(ExtractFacts)
-    return tuple(name for name in TABLES if not extracted.table(name).empty)
+    if f"{CAME}.json" in extracted.files:
+        return tuple(extracted.document(CAME))
+    return tuple(name for name in TABLES if not extracted.table(name).empty)  # of an extract by an earlier version
 
 
 def remember_students(run: Run) -> None:

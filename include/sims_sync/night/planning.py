@@ -24,11 +24,10 @@ from sims_sync.model.attributes import only_special
 from sims_sync.night import empty_rolls
 from sims_sync.night.always_held import always_held
 from sims_sync.night.expected import expected_leavers, known_year_groups
-from sims_sync.night.preparing import on_roll, tables_of, withheld_entries
+from sims_sync.night.preparing import on_roll, withheld_entries
 from sims_sync.night.run import Run
 from sims_sync.night.withheld import withholding
 from sims_sync.runs.documents import (
-    ExtractFacts,
     MeasuredLimit,
     PlanFacts,
     Reference,
@@ -60,7 +59,8 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
     day = source.facts.effective_date
     groups = known_year_groups(run.state.year_groups(), validation.table("roll"))
     options = plan_options(run, directory, source.facts)
-    wanted, unmatched = match_genders(source.table("accounts"), capabilities.genders or run.school.genders)
+    genders = capabilities.genders or run.school.genders
+    wanted, unmatched = match_genders(source.table("accounts"), genders)
     wanted = withheld.wanted(wanted)
     planned = withheld.plan(
         make_plan(
@@ -72,6 +72,8 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
             whose,
         ).warned(unmatched, "gender_unknown")
     )
+    if (only := run.parameters.only_person_ids) is not None:
+        planned = planned.told_of(only)
     unborn = [person for person, columns in run.school.withheld().items() if BORN in columns]
     planned = with_groups(_kept_otherwise(run, directory, planned), groups, accounts, unborn=unborn)
     shown = withheld.untold(planned)
@@ -92,11 +94,12 @@ def plan(run: Run, transformed: Reference | None) -> Reference:
         directory=endpoint.base_url,
         knows_extension=any(each.extension for each in directory.mapping.written),
         lacking=capabilities.lacking,
+        unnamed_genders=not genders and any(each.column == "gender" for each in directory.mapping.written),
         students=int(accounts["is_student"].sum()),
         limits=tuple(MeasuredLimit(**each.as_document()) for each in measures),
         reasons=(
             *always_held(run, directory, mark, accounts, planned.pairs),
-            *empty_rolls.reasons_to_hold(run, tables_of(run.files.open(ExtractFacts))),
+            *empty_rolls.reasons_to_hold(run),
             *reasons_to_link(
                 planned.pairs,
                 planned.changes,

@@ -60,7 +60,7 @@ def extract(run: Run) -> Reference:
     raw = {f"{name}{RAW}": packed_document(content) for name, content in extracted.documents.items()}
     return run.files.save(
         ExtractFacts(effective_date=effective_date, extracted_at=extracted_at),
-        {**raw, **extracted.tables, _SPOILT: extracted.spoilt},
+        {**raw, **extracted.tables, _SPOILT: extracted.spoilt, empty_rolls.CAME: extracted.came},
         counts={
             **{name: rows for name, rows in extracted.rows.items() if name not in sources.SPECIAL},
             "left_out": left_out,

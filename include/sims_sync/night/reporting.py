@@ -84,7 +84,7 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
     since, solved = run.state.failing_since(), dict[str, date]()
     if plan is not None:
         before, since = since, failing_since(findings, since, run.parameters.effective_date)
-        if outcome in ("success", "failed") and run.is_whole:
+        if outcome in ("success", "failed", "held") and run.is_whole:
             run.state.save_failing_since(since)
             solved = {key: date for key, date in before.items() if key not in since}
     head = ReportHead(
@@ -213,6 +213,8 @@ def _without_a_place(plan: PlanFacts, attributes: Sequence[Attribute]) -> list[s
         notes.append(
             f"The directory has no place that can be written for these: {', '.join(others)}. They are left as they are."
         )
+    if plan.unnamed_genders:
+        notes.append("No gender is written: neither the directory names genders, nor the school (`genders`).")
     return notes
 
 

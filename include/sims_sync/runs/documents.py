@@ -125,6 +125,7 @@ class PlanFacts(TransformFacts):
 
     :param directory: the base URL of the directory that the plan is for.
     :param lacking: names of what the directory has no place for that can be written.
+    :param unnamed_genders: whether a gender would be written, if anybody named the directory's.
     :param students: student accounts that the directory lists.
     :param reasons: why the plan is held until a person approves it; empty where it is not.
     :param departure_reasons: why its departures alone are held, likewise.
@@ -139,6 +140,7 @@ class PlanFacts(TransformFacts):
     directory: str
     knows_extension: bool
     lacking: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    unnamed_genders: bool = Field(default=False, exclude_if=lambda unnamed: not unnamed)
     students: Count = Field(default=0, exclude_if=lambda number: not number)
     limits: tuple[MeasuredLimit, ...]
     reasons: tuple[str, ...] = Field(validation_alias="held", serialization_alias="held")

@@ -108,6 +108,7 @@ class Extract:
     :param documents: as they came, by name.
     :param tables: those of :data:`TABLES`, with the rows of those on roll alone.
     :param spoilt: of whose rows characters were dropped: ``person_id`` of those on roll, ``table``.
+    :param came: the tables that had rows of theirs, before what the school does not want was left out.
     :param rows: how many rows of each table were theirs; nobody can tell from these what is withheld.
     :param left_out: how many rows of each table were other people's.
     """
@@ -115,6 +116,7 @@ class Extract:
     documents: dict[str, bytes] = field(repr=False)
     tables: dict[str, pd.DataFrame] = field(repr=False)
     spoilt: pd.DataFrame = field(repr=False)
+    came: list[str] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
 
@@ -144,13 +146,15 @@ def extract(
                 fetched_tables |= {name: _nothing(name) for name in TABLES if name != "students"}
                 break
             _check(source.name, fetched, effective_date)
-    tables = choice.without_what_is_off(owed(fetched_tables, source.key))
+    whole = owed(fetched_tables, source.key)
+    tables = choice.without_what_is_off(whole)
     kept = of_those_on_roll(tables)
     left_out = {name: len(table) - len(kept[name]) for name, table in tables.items()}
     return Extract(
         documents,
         of_those_on_roll(choice.without_what_is_withheld(kept)),
         _whose(spoilt, kept, source.key),
+        came=[name for name, table in of_those_on_roll(whole).items() if not table.empty],
         rows={name: len(table) for name, table in kept.items()},
         left_out={name: rows for name, rows in left_out.items() if rows},
     )

@@ -61,19 +61,20 @@ def left_as_it_is(students: pd.DataFrame, attribute: Attribute) -> Selection:
 def match_genders(accounts: pd.DataFrame, genders: Sequence[str] | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The directory's own gender whose name equals SIMS's (case and outer space ignored).
 
-    No match: nothing is added and what the account has stays, with a warning. No gender in SIMS: no warning.
+    No match: nothing is added and what the account has stays, with a warning. No gender in SIMS: no warning. Where
+    nobody names any gender, nothing is added either, and nobody in particular is told of.
 
     :param accounts: accounts as they should be.
-    :param genders: those that the directory declares, or the school's configured list; none where there is neither:
-        then SIMS's own word is taken.
+    :param genders: those that the directory declares, or the school's configured list.
     :returns: the accounts with the directory's words, and the rows of those whose gender it does not know.
     """
-    if genders is None or "gender" not in accounts:
+    if "gender" not in accounts:
         return accounts, accounts.iloc[:0]
-    own = {gender.strip().casefold(): gender for gender in reversed(genders)}
+    own = {gender.strip().casefold(): gender for gender in reversed(genders or ())}
     matched = accounts["gender"].map(lambda word: own.get(word.casefold()), na_action="ignore").astype("str")
-    unknown = accounts["gender"].notna() & matched.isna()
-    keep = [[*kept, "gender"] if none else list(kept) for kept, none in zip(accounts["keep"], unknown, strict=True)]
+    unknown = accounts["gender"].notna() & matched.isna() & bool(own)
+    left = zip(accounts["keep"], unknown | (not own), strict=True)
+    keep = [list(dict.fromkeys([*kept, *(["gender"] if stays else [])])) for kept, stays in left]
     return accounts.assign(gender=matched, keep=pd.Series(keep, index=accounts.index, dtype=object)), accounts[unknown]
 
 
