@@ -180,6 +180,7 @@ def test_a_student_with_an_account_of_their_own_is_of_no_pair() -> None:
     [
         ({"userName": "4604"}, True),
         ({"userName": "ADA@example.org"}, True),
+        ({"userName": "ada@example.org", "name": {"givenName": "Ben", "familyName": "Archer"}}, False),
         ({EXTENSION: {"schoolIdentifier": "004604"}}, True),
         ({"emails": [{"value": "Ada@example.org"}], "name": {"givenName": "Ada"}}, True),
         ({"emails": [{"value": "Ada@example.org"}], "name": {"familyName": "Archer"}}, True),
@@ -190,6 +191,7 @@ def test_a_student_with_an_account_of_their_own_is_of_no_pair() -> None:
     ids=[
         "number",
         "email as user name",
+        "brother, email as user name",
         "school identifier",
         "email, forename",
         "email, surname",

@@ -90,11 +90,8 @@ def _whom_they_resemble(accounts: pd.DataFrame, roll: pd.DataFrame, roll_emails:
     people = roll[roll["person_id"].notna()]
     by_number = _first_of_each(traits.numbers(people["school_identifier"]), people["person_id"])
     emails = roll_emails[roll_emails["person_id"].notna()]
-    by_email = _first_of_each(emails["email"].str.casefold(), emails["person_id"])
-    user_names = accounts["user_name"]
     whose = (
-        traits.numbers(user_names).map(by_number),
-        user_names.str.casefold().map(by_email),
+        traits.numbers(accounts["user_name"]).map(by_number),
         traits.numbers(accounts["school_identifier"]).map(by_number),
         _by_email_and_name(accounts, people, emails),
     )
@@ -105,11 +102,14 @@ def _whom_they_resemble(accounts: pd.DataFrame, roll: pd.DataFrame, roll_emails:
 
 
 def _by_email_and_name(accounts: pd.DataFrame, people: pd.DataFrame, emails: pd.DataFrame) -> pd.Series[str]:
-    """Who on roll has an email and the forename of each account; the surname where that has no forename."""
+    """Who on roll has an email, or the one that is the user name, and the forename of each account; where that has no
+    forename, the surname; an email as user name tells by itself then."""
     own = accounts["resource"].map(
         lambda resource: [str(email.get("value", "")).casefold() for email in json.loads(resource).get("emails") or ()]
     )
-    theirs = traits.of_accounts(accounts).assign(position=accounts.index, email=own).explode("email")
+    held = traits.of_accounts(accounts).assign(position=accounts.index)
+    by_email = held.assign(email=own, logs_in=False).explode("email")
+    theirs = pd.concat([held.assign(email=held["user_name"], logs_in=True), by_email], ignore_index=True)
     holders = emails.assign(email=emails["email"].str.casefold())
     named = traits.of_people(people, pd.Series(dtype="str"))
     pairs = (
@@ -118,7 +118,7 @@ def _by_email_and_name(accounts: pd.DataFrame, people: pd.DataFrame, emails: pd.
         .merge(named, on="person_id", suffixes=("", "_on_roll"))
     )
     same = (pairs["forename"] == pairs["forename_on_roll"]) | (
-        pairs["forename"].isna() & (pairs["surname"] == pairs["surname_on_roll"])
+        pairs["forename"].isna() & (pairs["logs_in"] | (pairs["surname"] == pairs["surname_on_roll"]))
     )
     return _first_of_each(pairs.loc[same, "position"], pairs.loc[same, "person_id"]).reindex(accounts.index)
 
