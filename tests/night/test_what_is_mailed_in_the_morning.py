@@ -18,7 +18,9 @@ from sims_sync.mails.messages import Morning
 from sims_sync.night.morning import morning_of
 from sims_sync.night.news import after_report, tell_records
 from sims_sync.runs.documents import PlanFacts
-from sims_sync.store.folder import Unreadable
+from sims_sync.runs.reading import REPORT
+from sims_sync.store.folder import Folder, Unreadable
+from sims_sync.store.layout import run_folder
 from sims_sync.store.local import LocalFolder
 
 DAY = date(2026, 9, 14)
@@ -108,6 +110,77 @@ def test_a_school_whose_files_cannot_be_listed_stops_no_other(
     found = morning(school)
     assert found.state == "fails"
     assert "cannot be listed" in found.why
+
+
+TRIALS: list[dict[str, Any]] = [{"dry_run": True}, {"only_person_ids": frozenset({"101"})}]
+
+
+def report_of(school: NightSchool) -> Folder:
+    """The folder of the last run."""
+    return run_folder(school.store, school.school.id, f"night {school.nights}")
+
+
+def try_it(school: NightSchool, after: timedelta, **trial: Any) -> None:
+    """A dry run, or a run for some students alone, some time after now."""
+    reported = school.night(DAY, **trial).reported
+    assert reported is not None
+    ended = reported.report.finished_at + after
+    report_of(school).write(REPORT, reported.report.model_copy(update={"finished_at": ended}).as_json())
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+def test_a_trial_does_not_hide_that_a_school_is_late(school: NightSchool, trial: dict[str, Any]) -> None:
+    school.on_roll((ADA, "9"))
+    night(school)
+    try_it(school, timedelta(days=6), **trial)
+    assert morning(school).state == "in order"
+    assert morning(school, timedelta(days=6)).state == "late"
+
+
+def test_a_school_of_which_trials_alone_have_a_report_is_late_if_it_ever_really_ran(school: NightSchool) -> None:
+    school.on_roll((ADA, "9"))
+    night(school)
+    report_of(school).remove(REPORT)
+    assert morning(school, timedelta(days=40)).state == "late"
+    try_it(school, timedelta(days=40), dry_run=True)
+    assert morning(school, timedelta(days=40)).state == "late"
+    assert morning(school).state == "new", "none was due since"
+    school.configure(schedule="manual")
+    assert morning(school, timedelta(days=40)).state == "new"
+
+
+def test_a_school_whose_mark_cannot_be_read_fails(school: NightSchool) -> None:
+    school.run(DAY).state.folder.write("mark.json", b"{")
+    found = morning(school)
+    assert found.state == "fails"
+    assert "mark.json" in found.why
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+@pytest.mark.parametrize("on_roll", [ADA, NOBODYS])
+def test_a_school_that_was_only_tried_has_not_run_yet(
+    school: NightSchool, trial: dict[str, Any], on_roll: range
+) -> None:
+    school.on_roll((on_roll, "9"))
+    try_it(school, timedelta(), **trial)
+    assert morning(school).state == "new"
+    assert morning(school, timedelta(days=2)).state == "new"
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}"])
+def test_a_school_whose_newest_report_cannot_be_read_fails(school: NightSchool, content: bytes) -> None:
+    school.on_roll((ADA, "9"))
+    night(school)
+    night(school)
+    report_of(school).write(REPORT, content)
+    found = morning(school)
+    assert found.state == "fails"
+    assert "The report of its run night-2-" in found.why
+    assert "clear the run" in found.why
+    school.night(DAY, dry_run=True)
+    assert morning(school).state == "fails", "a trial decides nothing"
+    night(school)
+    assert morning(school).state == "in order"
 
 
 def wrong(school: NightSchool, *people: int) -> None:
