@@ -166,6 +166,25 @@ def test_a_plan_that_waits_for_an_approval_comes_before_all_else(tmp_path: Path)
     assert next(iter(STANDINGS)) == "waiting"
 
 
+@pytest.mark.parametrize("state", ["queued", "running"])
+@pytest.mark.parametrize("is_trial", [False, True])
+def test_a_run_that_comes_after_it_hides_no_plan_that_waits(tmp_path: Path, state: str, is_trial: bool) -> None:
+    write_report(tmp_path, "x", "before", ended=TONIGHT - timedelta(days=1))
+    write_held_plan(tmp_path, "x", "tonight", "8 of 20 accounts would be disabled.")
+    later = AirflowRun("later", state, None, is_trial=is_trial)
+    made = shown(tmp_path, DagState(paused=False, runs=(later, AirflowRun("tonight", "running", TONIGHT))))
+    assert made.standing == "waiting"
+    assert made.active
+    assert (made.active.run_id, made.waits_at) == ("tonight", "approve")
+
+
+def test_of_two_runs_the_one_that_runs_is_under_way_not_the_one_that_is_queued(tmp_path: Path) -> None:
+    trial, night = AirflowRun("trial", "queued", None, is_trial=True), AirflowRun("tonight", "running", TONIGHT)
+    made = shown(tmp_path, DagState(paused=False, runs=(trial, night)))
+    assert made.active == night
+    assert made.standing == "first"
+
+
 def test_a_plan_that_was_answered_no_longer_waits(tmp_path: Path) -> None:
     write_held_plan(tmp_path, "x", "tonight", "8 of 20 accounts would be disabled.")
     (tmp_path / "x" / "tonight" / "approve.json").write_text("{}")
@@ -292,6 +311,20 @@ def test_the_page_is_the_same_through_airflow(pages: Pages, know_dags: Callable[
         assert "<script>alert" not in text
         assert "<img" not in text
         assert "&lt;img src=x" in text
+
+
+def test_a_plan_that_waits_is_told_on_all_pages_though_a_later_run_is_queued(
+    pages: Pages, know_dags: Callable[..., None]
+) -> None:
+    now = datetime.now(UTC)
+    write_config(pages.config, [{"id": "behind", "name": "St Hild's"}])
+    write_held_plan(pages.root, "behind", "tonight", "8 of 20 accounts would be disabled.")
+    know_dags({"behind": {"tonight": ("running", now - timedelta(hours=2)), "later": ("queued", now)}})
+    for path in ("", "dags/sims_student_sync__behind"):
+        page = pages.get(path).text
+        assert "/runs/tonight/tasks/approve/required_actions?map_index=-1" in page
+        assert "8 of 20 accounts would be disabled." in page
+    assert "All that waits for an answer" in pages.get().text
 
 
 def test_departures_that_wait_lead_to_the_task_that_asks(pages: Pages, know_dags: Callable[..., None]) -> None:

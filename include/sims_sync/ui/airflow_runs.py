@@ -49,8 +49,9 @@ class DagState:
     runs: tuple[AirflowRun, ...]
 
     @property
-    def active(self) -> AirflowRun | None:
-        return next((run for run in self.runs if run.active), None)
+    def active(self) -> tuple[AirflowRun, ...]:
+        """Those that run before those that are queued."""
+        return tuple(sorted((run for run in self.runs if run.active), key=lambda run: run.state == "queued"))
 
     @property
     def newest(self) -> AirflowRun | None:

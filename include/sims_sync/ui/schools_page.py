@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from sims_sync.config.school_entry import School
 from sims_sync.model.findings import CODES
@@ -60,7 +61,7 @@ class Line:
     :param latest: the newest run that decides how the school stands.
     :param since: the newest run with a report, where it is another one that came after: a trial, or one that stood
         still.
-    :param active: the run that goes on now.
+    :param active: the run that goes on now; of several the one that waits for an answer.
     :param lost: the run that failed and left no report; empty where none did.
     :param waits_at: the stage of it that waits for an answer; empty where none does.
     """
@@ -137,10 +138,9 @@ def line(
 
     :param scheduled: whether Airflow's scheduler works.
     """
-    active = dag.active if dag else None
+    active, files = _at_work(root, school, dag.active) if dag and dag.active else (None, None)
     paused = bool(dag and dag.paused)
     late = scheduled and not paused and school.synchronised and dag is not None and _is_late(school, runs, dag, now)
-    files = RunReader(run_folder(root, school.id, active.run_id)) if active else None
     waits = files.waits_for_approval() if files else ()
     standing, why, advice = _standing(school, runs, dag, waits, school.due_before(now) if late else None)
     latest = next((run for run in runs if run.decides), None)
@@ -159,6 +159,13 @@ def line(
         pictures=sparkline(runs),
         runs=runs,
     )
+
+
+def _at_work(root: Folder, school: School, active: Sequence[AirflowRun]) -> tuple[AirflowRun, RunReader]:
+    """The run that goes on, with its files: of several the one that waits for a person, else the first."""
+    looked_at = ((run, RunReader(run_folder(root, school.id, run.run_id))) for run in active)
+    first = next(looked_at)
+    return next((each for each in chain((first,), looked_at) if each[1].waits_at()), first)
 
 
 def _standing(
@@ -205,7 +212,7 @@ def _at_rest(
         return deciding.outcome, deciding.reason, ""
     if real:
         return real[0].outcome, real[0].reason, ""
-    if dag.active is not None and not dag.active.is_trial:
+    if any(not run.is_trial for run in dag.active):
         return "first", "", ""
     return "new", "It was only tried so far: no whole, real run has ended." if runs else "", ""
 
