@@ -45,6 +45,19 @@ LEAVING = planned(
 CROSSED = planned(
     departure_reasons=("90 of 100 accounts would be disabled.",), limits=(limit("disable", 90),), departing={}
 )
+TWO_LIMITS = planned(departure_reasons=("a", "b"), limits=(limit("disable"), limit("disable_7_days", 16)))
+EXPECTED = planned(
+    departure_reasons=("702 of 1000 would be disabled, expected ones among them: more than 60 %.",),
+    limits=(limit("disable", 2, 1000, exceeded=False), limit("disable_7_days", 2, 1000, exceeded=False)),
+    departing={"of year 11": 700, "of no known year": 2},
+    expected={"summer": 700},
+)
+HALF_EXPECTED = planned(
+    departure_reasons=("11 of 100 accounts would be disabled.",),
+    limits=(limit("disable"),),
+    departing={"of year 11": 40, "of no known year": 11},
+    expected={"summer": 40},
+)
 JOINING = planned(reasons=("40 accounts would be created.",), limits=(limit("create", 40),))
 
 
@@ -226,6 +239,11 @@ def test_airflow_itself_refuses_what_it_does_not_know(pages: Pages) -> None:
         (LEAVING, "approve_leavers", DEPARTURES),
         (CROSSED, "approve_leavers", ALONE),
         (LEAVING.model_copy(update={"reasons": ("The mark is gone.",)}), "approve_leavers", ALONE),
+        (LEAVING.model_copy(update={"departure_reasons": ("a limit", "a rule")}), "approve_leavers", ALONE),
+        (TWO_LIMITS, "approve_leavers", DEPARTURES),
+        (EXPECTED, "approve_leavers", ALONE),
+        (HALF_EXPECTED, "approve_leavers", ALONE),
+        (HALF_EXPECTED.model_copy(update={"departing": {"of year 11": 50}}), "approve_leavers", DEPARTURES),
         (JOINING, "approve", JOINERS),
         (JOINING.model_copy(update={"reasons": ("a", "b")}), "approve", ALONE),
         (JOINING.model_copy(update={"departure_reasons": ("c",)}), "approve", ALONE),

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from sims_sync.changes.change import LEAVER_KINDS
 from sims_sync.changes.departing import in_words
+from sims_sync.changes.guards import OF_DEPARTURES
 from sims_sync.config.school_entry import School
-from sims_sync.runs.documents import MeasuredLimit, PlanFacts
+from sims_sync.runs.documents import PlanFacts
 from sims_sync.runs.reading import RunReader
 from sims_sync.runs.standing import APPROVE
 from sims_sync.store.content import sha256
@@ -128,13 +129,19 @@ def kind_of(facts: PlanFacts, stage: str) -> WaitingKind:
     """
     exceeded = {each.limit for each in facts.limits if each.exceeded}
     if stage == "approve_leavers":
-        return ALONE if facts.reasons or any(map(_is_most, facts.limits)) else DEPARTURES
+        return ALONE if facts.reasons or _is_more_than_limits(facts) else DEPARTURES
     only_joiners = exceeded == {"create"} and len(facts.reasons) == 1 and not facts.departure_reasons
     return JOINERS if only_joiners else ALONE
 
 
-def _is_most(measure: MeasuredLimit) -> bool:
-    return measure.limit in ("disable", "disable_7_days") and measure.count * 2 > measure.base
+def _is_more_than_limits(facts: PlanFacts) -> bool:
+    """Whether departures wait for another reason than a limit, or more than half of the school would leave, expected or
+    not."""
+    of_departures = [each for each in facts.limits if each.limit in OF_DEPARTURES]
+    leaving = [(each.count, each.base) for each in of_departures]
+    leaving += [(sum(facts.departing.values()), each.base) for each in of_departures if each.limit == "disable"]
+    explained = sum(each.exceeded for each in of_departures)
+    return len(facts.departure_reasons) > explained or any(count * 2 > base for count, base in leaving)
 
 
 def _counts(files: RunReader, stage: str) -> str:
