@@ -186,6 +186,22 @@ def test_40_held_schools_are_answered_in_under_a_minute(pages: Pages, know_dags:
     assert answers(parked) == [(["Approve"], EDITOR, "scheduled")] * 40
 
 
+def test_of_more_than_are_answered_at_once_the_rest_is_to_be_ticked_again(
+    pages: Pages, patched: Patched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "MOST", 1)
+    found = ticks(pages.get("waiting").text)
+    tick = [found["green-abbey"], found["north-quay"]]
+    answer = pages.post("waiting", data={"kind": "departures", "tick": tick})
+    told = words(answer.text)
+    assert "1 school approved. The first 1 were answered: tick the rest again (1 school)." in told
+    assert "does not wait so any more" not in told
+    assert len(patched) == 1
+    assert ticks(answer.text).keys() == {"north-quay", "joining"}
+    more = pages.post("waiting", data={"kind": "departures", "tick": [*tick, "0" * 64]})
+    assert "tick the rest again (1 school). 1 tick not followed: what was ticked does not wait so" in words(more.text)
+
+
 def test_a_tick_is_for_the_plan_that_was_shown_alone(pages: Pages, patched: Patched) -> None:
     tick = ticks(pages.get("waiting").text)["green-abbey"]
     ask(pages, "green-abbey", LEAVING.model_copy(update={"students": 7}))

@@ -41,9 +41,22 @@ def comes_from_our_page(request: Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
-def ticked(waiting: Sequence[Waiting], ticks: Collection[str], kind: str) -> tuple[list[Waiting], int]:
-    """What of that which waits now is ticked, as far as it may be answered together, and how many ticks are not
-    followed, as they are of what does not wait any more, or not so.
+@dataclass(frozen=True)
+class Ticked:
+    """What of that which waits now is ticked, as far as it may be answered together.
+
+    :param chosen: what is answered at once.
+    :param over: how many are not yet, as they are more than :data:`MOST`.
+    :param gone: how many ticks are of what does not wait any more, or not so.
+    """
+
+    chosen: Sequence[Waiting]
+    over: int
+    gone: int
+
+
+def ticked(waiting: Sequence[Waiting], ticks: Collection[str], kind: str) -> Ticked:
+    """What is ticked.
 
     :param ticks: as :attr:`Waiting.tick` has them.
     :param kind: whose form was sent.
@@ -53,7 +66,7 @@ def ticked(waiting: Sequence[Waiting], ticks: Collection[str], kind: str) -> tup
         for each in waiting
         if each.tick in ticks and each.kind.key == kind and each.kind.together and each.may_answer
     ]
-    return found[:MOST], len(set(ticks)) - len(found[:MOST])
+    return Ticked(found[:MOST], len(found[MOST:]), len(set(ticks)) - len(found))
 
 
 async def approve(request: Request, waiting: Sequence[Waiting]) -> list[Answered]:

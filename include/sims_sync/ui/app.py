@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from sims_sync.config.school_entry import School
 from sims_sync.ui.access import MAY_READ, User, editable, may_edit, readable
 from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run, scheduled, silent
-from sims_sync.ui.answering import Answered, approve, comes_from_our_page, ticked
+from sims_sync.ui.answering import Answered, Ticked, approve, comes_from_our_page, ticked
 from sims_sync.ui.configured_schools import find_school, known_runs, read_configuration
 from sims_sync.ui.disabled_page import disabled_page
 from sims_sync.ui.downloads import downloads
@@ -103,11 +103,11 @@ async def approve_together(request: Request, user: User) -> HTMLResponse:
         raise HTTPException(403)
     asked = parse_qs((await request.body())[:200_000].decode(errors="replace"))
     waits = await run_in_threadpool(_all_that_waits, user)
-    chosen, gone = ticked(waits, asked.get("tick", []), asked.get("kind", [""])[0])
-    answered = await approve(request, chosen)
+    ticks = ticked(waits, asked.get("tick", []), asked.get("kind", [""])[0])
+    answered = await approve(request, ticks.chosen)
     done = {each.waiting.tick for each in answered if not each.problem}
     left = [each for each in waits if each.tick not in done]
-    return await run_in_threadpool(_waiting_page, request, left, answered, gone)
+    return await run_in_threadpool(_waiting_page, request, left, answered, ticks)
 
 
 def _all_that_waits(user: Any) -> list[Waiting]:
@@ -121,9 +121,12 @@ def _all_that_waits(user: Any) -> list[Waiting]:
 
 
 def _waiting_page(
-    request: Request, waits: Sequence[Waiting], answered: Sequence[Answered] | None = None, gone: int = 0
+    request: Request,
+    waits: Sequence[Waiting],
+    answered: Sequence[Answered] | None = None,
+    ticks: Ticked | None = None,
 ) -> HTMLResponse:
-    return page(request, "waiting", total=len(waits), groups=by_kind(waits), answered=answered, gone=gone)
+    return page(request, "waiting", total=len(waits), groups=by_kind(waits), answered=answered, ticks=ticks)
 
 
 @app.get("/dags/{dag_id}", dependencies=[MAY_READ])
