@@ -7,9 +7,10 @@ import csv
 import io
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -44,15 +45,24 @@ def words(page: str) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", page)))
 
 
-def write_down(pages: Pages, at: datetime, run_id: str, *told: tuple[Kind, str | None, str, str | None]) -> None:
-    """Entries of one plan: kind, Person ID, account, who approved it."""
+def write_down(
+    pages: Pages,
+    at: datetime,
+    run_id: str,
+    *told: tuple[Kind, str | None, str, str | None],
+    numbers: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Entries of one plan: kind, Person ID, account, who approved it.
+
+    :param numbers: admission numbers that are not the Person ID.
+    """
     of = Written(run_id, "a" * 64, at)
     cause = {"disable": "not on roll", "create": "on roll, no account"}
     entries = [
         Entry(
             kind=kind,
             person_id=person,
-            school_identifier=person and person.zfill(6),
+            school_identifier=person and numbers.get(person, person.zfill(6)),
             account_id=account,
             cause=cause.get(kind, "values differ"),
             run_id=run_id,
@@ -66,11 +76,21 @@ def write_down(pages: Pages, at: datetime, run_id: str, *told: tuple[Kind, str |
     Register(LocalFolder(pages.root), "green-abbey").write_down(of, ALL_KINDS, entries)
 
 
-def save_run(pages: Pages, run_id: str, *changes: dict[str, Any], on_roll: tuple[str, ...] = (STAYS,)) -> RunFiles:
-    """A run up to its plan."""
+def save_run(
+    pages: Pages,
+    run_id: str,
+    *changes: dict[str, Any],
+    on_roll: tuple[str, ...] = (STAYS,),
+    numbers: tuple[str, ...] = (),
+) -> RunFiles:
+    """A run up to its plan.
+
+    :param numbers: admission numbers that are not the Person ID.
+    """
     files = RunFiles(run_folder(LocalFolder(pages.root), "green-abbey", run_id))
     roll = pd.DataFrame(
-        {"person_id": [*on_roll], "school_identifier": [each.zfill(6) for each in on_roll]}, dtype="str"
+        {"person_id": [*on_roll], "school_identifier": [*(numbers or (each.zfill(6) for each in on_roll))]},
+        dtype="str",
     )
     nothing = pd.DataFrame(columns=list(FINDING_COLUMNS), dtype="str")
     files.save(EXTRACTED, {}, counts={})
@@ -159,6 +179,27 @@ def test_a_person_whom_no_run_knows_any_more_is_found_in_the_register(pages: Pag
     assert "Admission number 002447" in told
     assert "20 Jul 2025 01:30 UTC account disabled not on roll last-summer Anna" in told
     assert ("account-of-gone" in told) == (user == EDITOR)
+
+
+@pytest.mark.parametrize(("who", "people"), [("002447", ["9001", "2447"]), ("2447", ["2447", "9001"])])
+def test_a_leaver_with_that_admission_number_is_not_hidden_by_who_is_on_roll_with_that_person_id(
+    pages: Pages, who: str, people: list[str]
+) -> None:
+    write_report(pages.root, "green-abbey", "last-night", ended=LAST_NIGHT)
+    save_run(pages, "last-night", on_roll=("2447",), numbers=("000077",))
+    write_down(pages, LONG_AGO, "last-summer", ("disable", "9001", "a1", None), numbers={"9001": "002447"})
+    answer = pages.post(f"dags/{ITS_DAG}/students", data={"who": who})
+    assert answer.status_code == 200
+    assert "2 students have this Person ID or admission number" in words(answer.text)
+    assert re.findall(r">Person (\d+)<", answer.text) == people
+
+
+def test_who_is_on_roll_and_in_the_register_is_one_person(pages: Pages) -> None:
+    write_report(pages.root, "green-abbey", "last-night", ended=LAST_NIGHT)
+    save_run(pages, "last-night")
+    write_down(pages, LONG_AGO, "last-summer", ("create", STAYS, "a1", None))
+    for who in (STAYS, "000101"):
+        assert pages.post(f"dags/{ITS_DAG}/students", data={"who": who}).status_code == 303
 
 
 def test_what_was_done_is_told_beside_what_the_last_runs_did(pages: Pages) -> None:
