@@ -15,12 +15,14 @@ from sims_sync.airflow.smtp import AirflowPost
 from sims_sync.config.school_entry import School
 from sims_sync.mails.mail import Link, Mail
 from sims_sync.mails.messages import Morning
+from sims_sync.model.errors import PermanentFault
 from sims_sync.night.morning import morning_of
 from sims_sync.night.news import after_report, tell_records
 from sims_sync.runs.documents import PlanFacts
+from sims_sync.runs.notices import Notices
 from sims_sync.runs.reading import REPORT
 from sims_sync.store.folder import Folder, Unreadable
-from sims_sync.store.layout import run_folder
+from sims_sync.store.layout import run_folder, state_folder
 from sims_sync.store.local import LocalFolder
 
 DAY = date(2026, 9, 14)
@@ -275,3 +277,29 @@ def test_the_digest_comes_for_a_school_whose_files_cannot_be_listed(
     ((to, mail),) = mails
     assert to == TEAM
     assert "cannot be listed" in mail.text
+
+
+def test_a_school_whose_state_cannot_be_written_keeps_no_other_office_from_its_weekly_mail(
+    school: NightSchool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(folder: LocalFolder, file: str, content: bytes) -> None:
+        if "green-abbey" in str(folder):
+            raise PermissionError
+        whole(folder, file, content)
+
+    of_each = {"office_emails": OFFICE, "records_mail": "weekly", "timezone": "UTC"}
+    school.configure(**of_each)
+    schools = [school.school, *(school.school.model_copy(update={"id": each}) for each in ("north-quay", "west-hill"))]
+    for each in schools:
+        Notices(found=("101:no_email",)).save(state_folder(school.store, each.id))
+    post, whole = Letters(), LocalFolder.write
+    monkeypatch.setattr(LocalFolder, "write", write)
+    monkeypatch.setattr(digest, "AirflowPost", lambda: post)
+    monkeypatch.setattr(digest, "configured_store", lambda: school.store)
+    monkeypatch.setattr(digest, "load_schools", lambda: ({each.id: each for each in schools}, []))
+    monkeypatch.setattr(digest, "_MONDAY", datetime.now(UTC).weekday())
+    with pytest.raises(PermanentFault, match="The records to correct of green-abbey were not mailed"):
+        digest.mail_records_of_the_week.function()
+    assert len(post.sent) == 3
+    kept = [Notices.of(state_folder(school.store, each.id)).records for each in schools]
+    assert kept == [None, ("101:no_email",), ("101:no_email",)]

@@ -17,6 +17,7 @@ from sims_sync.config.school_entry import School
 from sims_sync.config.school_year import Pause, Window
 from sims_sync.config.schools_file import load_schools
 from sims_sync.mails.messages import Morning, begins_tomorrow, daily_digest
+from sims_sync.model.errors import PermanentFault
 from sims_sync.store.layout import state_folder
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,10 @@ def mail_how_schools_stand() -> dict[str, int]:
 def mail_records_of_the_week() -> dict[str, int]:
     """Mail the offices that want it once a week, on Mondays, which records are to be corrected.
 
+    One school stops no other; the task fails in the end, and is not tried again, as that would mail the others twice.
+
     :returns: how many mails were sent.
+    :raises PermanentFault: some schools were not told, or it could not be kept that they were.
     """
     from sims_sync.night.news import tell_records
 
@@ -70,13 +74,22 @@ def mail_records_of_the_week() -> dict[str, int]:
         if school.office_emails and school.records_mail == "weekly" and school.synchronised
         if now.astimezone(ZoneInfo(school.timezone)).weekday() == _MONDAY
     ]
-    sent = [
-        tell_records(
-            school, state_folder(root, school.id), (post.places(school, "").school,), post, to_office=True, again=True
+    sent, broken = 0, list[str]()
+    for school in weekly:
+        links = (post.places(school, "").school,)
+        try:
+            sent += tell_records(school, state_folder(root, school.id), links, post, to_office=True, again=True)
+        except Exception as error:  # whatever it is, the other offices wait for their mail
+            log.error("%s: the records to correct were not mailed, or not kept: %s", school.id, type(error).__name__)
+            broken.append(school.id)
+    if broken:
+        raise PermanentFault(
+            f"The records to correct of {', '.join(broken)} were not mailed, or it could not be kept that they were. "
+            "That kept no other school from its mail.",
+            advice="Look whether the state/ of each can be written in the store. Do not clear this task: it would mail "
+            "all of them again.",
         )
-        for school in weekly
-    ]
-    return {"mails": sum(sent)}
+    return {"mails": sent}
 
 
 def _fails_long(morning: Morning, now: datetime) -> bool:
