@@ -29,6 +29,7 @@ from sims_sync.runs.documents import STAGES
 from sims_sync.store.content import as_json, sha256
 from sims_sync.store.layout import run_name
 from sims_sync.store.opening import open_store
+from sims_sync.ui import airflow_runs
 
 MONDAY = date(2026, 9, 14)
 FIRST, BROKEN = "night 1", "night 2"
@@ -420,6 +421,18 @@ QUERIES = [
 def test_an_odd_query_is_ignored(store: Store, query: str) -> None:
     assert words(store.pages, f"{run(BROKEN_SCHOOL, FIRST)}?{query}") == store.before[run(BROKEN_SCHOOL, FIRST)]
     words(store.pages, f"{dag(BROKEN_SCHOOL)}/students/101?{query}")
+
+
+@pytest.mark.parametrize("odd", ["%00", "night%00", "%0a", "%1b%5b31m"])
+def test_an_odd_run_in_a_query_is_no_run_and_the_database_is_not_asked_for_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise ValueError("A string literal cannot contain NUL (0x00) characters.")
+
+    monkeypatch.setattr(airflow_runs, "create_session", refuse)
+    for school in (BROKEN_SCHOOL, OTHER):
+        assert store.pages.get(f"{dag(school)}/students/101?run={odd}").status_code == 200
 
 
 ODD_IDS = ["%00", "%0a", "%1b%5b31m", "%ff", "%ed%a0%80", "..", "%2e%2e", "..%2f..%2fnorth-quay", "state", ".",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -135,8 +136,15 @@ def _newest_whole(session: Session, dag_id: str) -> AirflowRun | None:
     return next((run for run in starmap(_run, session.execute(runs)) if not run.is_trial), None)
 
 
+def is_odd(name: str) -> bool:
+    """Whether a name has a control character, so that it is nothing's; PostgreSQL takes no U+0000 in a query."""
+    return any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
+
+
 def find_run(dag_id: str, run_id: str) -> AirflowRun | None:
     """A run, if Airflow knows it."""
+    if is_odd(run_id):
+        return None
     query = select(DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.conf).where(
         DagRun.dag_id == dag_id, DagRun.run_id == run_id
     )

@@ -5,7 +5,6 @@ Each path that shows something of a school has its DAG's id in it, because Airfl
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +19,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from sims_sync.config.school_entry import School
 from sims_sync.ui.access import MAY_READ, User, editable, may_edit, readable
-from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run, scheduled, silent
+from sims_sync.ui.airflow_runs import AirflowRun, dag_states, find_run, is_odd, scheduled, silent
 from sims_sync.ui.answering import Answered, Ticked, approve, comes_from_our_page, ticked
 from sims_sync.ui.configured_schools import find_school, known_runs, read_configuration
 from sims_sync.ui.disabled_page import disabled_page
@@ -52,11 +51,8 @@ _HEADERS = {
 
 @app.middleware("http")
 async def _close_off(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    """No other host, no other frame, and no copy left in a cache.
-
-    An address with a control character is that of nothing, and PostgreSQL takes none (U+0000) in a query.
-    """
-    odd = any(unicodedata.category(character) in ("Cc", "Cs") for character in request.url.path)
+    """No other host, no other frame, and no copy left in a cache. An odd address is that of nothing."""
+    odd = is_odd(request.url.path)
     response = await _say(request, StarletteHTTPException(404)) if odd else await answer(request)
     response.headers.update(_HEADERS)
     return response
