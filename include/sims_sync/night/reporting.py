@@ -11,7 +11,7 @@ import pandas as pd
 
 from sims_sync.directory.mapping import DISABLED_BY_SYNC
 from sims_sync.mails.failure import Failure
-from sims_sync.model.attributes import Attribute
+from sims_sync.model.attributes import Attribute, label_of
 from sims_sync.model.errors import SyncError
 from sims_sync.model.person import order
 from sims_sync.night.planning import discovered
@@ -205,7 +205,7 @@ def _notes(run: Run, left: RunReader) -> list[str]:
 def _without_a_place(plan: PlanFacts, attributes: Sequence[Attribute]) -> list[str]:
     """Which values the directory cannot hold; what is off is no lack."""
     extension = {each.name for each in attributes if each.extension} | {DISABLED_BY_SYNC}
-    others = [name for name in plan.lacking if plan.knows_extension or name not in extension]
+    others = [label_of(name) for name in plan.lacking if plan.knows_extension or name not in extension]
     notes = []
     if not plan.knows_extension and (lost := _of_extension(attributes, plan.off)):
         notes.append(f"The directory does not know the student extension. These are not written: {', '.join(lost)}.")
