@@ -54,6 +54,22 @@ def test_the_list_says_who_acts_and_which_panel_of_sims_to_open() -> None:
     assert (team["who"], team["where"]) == ("data team", "")
 
 
+@pytest.mark.parametrize("code", CODES)
+def test_what_to_do_is_plain_text_in_either_list(code: str) -> None:
+    report = report_of((1, "1", code, None))
+    (row,) = in_the_csv(report)
+    sheet = load_workbook(io.BytesIO(errors_xlsx(report, "Green Abbey"))).active
+    cells = [cell.value for cell in sheet[2]]
+    assert row["correct"] in cells
+    assert row["correct"].replace('"', "") == CODES[code].correct.replace("`", "").replace('"', "")
+    assert not any("`" in str(each) for each in [*row.values(), *cells])
+
+
+def test_names_of_keys_are_in_quotes_in_what_to_do() -> None:
+    (row,) = in_the_csv(report_of((1, "1", "account_to_link", None)))
+    assert row["correct"].startswith('Trigger the DAG with "link_accounts", which')
+
+
 @pytest.mark.parametrize("attribute", ATTRIBUTES, ids=lambda attribute: attribute.label)
 def test_of_a_date_that_is_meant_the_panel_is_that_of_its_attribute(attribute) -> None:
     (row,) = in_the_csv(report_of((1, "1", "invalid_date", attribute.label)))

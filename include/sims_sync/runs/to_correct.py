@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sims_sync.model.findings import CODES
+from sims_sync.model.marked import as_text
 from sims_sync.runs.documents import Report, ReportedError, ReportedWarning
 from sims_sync.runs.spreadsheet import as_csv
 
@@ -37,7 +38,7 @@ COLUMNS = (
     Column("school_identifier", "Admission number", 11, lambda entry: entry.school_identifier),
     Column("code", "Code", 18, lambda entry: entry.code),
     Column("reason", "What is wrong", 42, lambda entry: entry.message),
-    Column("correct", "What to do", 42, lambda entry: entry.correct),
+    Column("correct", "What to do", 42, lambda entry: as_text(entry.correct)),
     Column(
         "failing_since",
         "Since",
