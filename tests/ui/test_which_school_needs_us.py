@@ -203,7 +203,7 @@ def test_a_school_whose_run_has_not_begun_an_hour_after_it_was_due_is_late(tmp_p
     write_report(tmp_path, "x", "yesterday", ended=NOW - timedelta(days=1))
     assert standing(tmp_path, schedule="1 9 * * *")[0] == "success", "due at 08:01 UTC: London is an hour ahead"
     how, why, _ = standing(tmp_path, schedule="0 1 * * *")
-    assert (how, why) == ("late", "A run was due on 15 Sep at 01:00, and none has begun since.")
+    assert (how, why) == ("late", "A run was due on 15 Sep at 01:00 BST, and none has begun since.")
     assert standing(tmp_path, under_way("tonight", NOW - timedelta(hours=8)), schedule="0 1 * * *")[0] == "success"
 
 

@@ -189,7 +189,7 @@ def _standing(
     if deciding is not None and deciding.outcome in _ADVICE:
         return deciding.outcome, deciding.reason, _ADVICE[deciding.outcome]
     if late_since is not None:
-        why = f"A run was due on {late_since:%d %b at %H:%M}, and none has begun since."
+        why = f"A run was due on {late_since:%d %b at %H:%M %Z}, and none has begun since."
         return "late", why, "Look whether Airflow's scheduler works, and whether an earlier run goes on."
     if dag.paused:
         return "paused", "The DAG is paused: no night runs.", "Unpause the DAG when the school should be synchronised."
