@@ -251,6 +251,9 @@ def test_what_waits_is_approved_together_from_one_page(window: Page, schools: di
     frame = our_frame(window)
     frame.click("text=All that waits for an answer")
     frame.wait_for_selector("h1:has-text('3 schools wait for an answer')")
+    assert frame.evaluate(
+        "[...document.querySelectorAll('.scroll')].every(each => each.scrollWidth <= each.clientWidth)"
+    )
     for name in ("St Bede's", "St Chad's"):
         frame.check(f'input[aria-label="Approve {name}"]')
     frame.click("text=Approve those ticked")
