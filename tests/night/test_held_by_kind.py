@@ -18,10 +18,13 @@ from sims_sync.night.approval import GATES
 from sims_sync.night.news import after_report
 from sims_sync.night.reporting import report_run
 from sims_sync.night.run import Run, recorded
-from sims_sync.runs.documents import FACTS
+from sims_sync.runs.documents import FACTS, PlanFacts
 from sims_sync.runs.standing import APPROVE, APPROVE_ALL, REJECT, WITHOUT_DEPARTURES
 from sims_sync.ui.airflow_runs import AirflowRun
+from sims_sync.ui.fate import Fate
+from sims_sync.ui.history import History, RunSummary
 from sims_sync.ui.run_page import run_page
+from sims_sync.ui.student_page import student_page
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 9, 14) + timedelta(days=day) for day in range(4))
 ALL, STAY, JOIN = range(101, 121), range(101, 113), range(201, 204)
@@ -206,6 +209,21 @@ def asked_at(school: NightSchool, stage: str) -> Run:
     return run
 
 
+def waits_at(run: Run, stage: str) -> None:
+    """Ask a person, as the task does."""
+    carry_out(run, list(WORK)[: list(WORK).index(stage)])
+    run.files.record_question(run.files.open(PlanFacts), datetime.now(UTC) + timedelta(hours=8), stage=stage)
+
+
+def fate_in(run: Run, school: NightSchool, person_id: int) -> tuple[RunSummary, Fate]:
+    """What the page of a student says of a run that it was asked for."""
+    history = History(school.store).of(school.school.id)
+    page = student_page(school.store, run.school, history, str(person_id), wanted_run=run.run_id, may_see_values=True)
+    assert page
+    assert not page.not_shown
+    return next(each for each in page.fates if each[0].run_id == run.run_id)
+
+
 def carry_out(run: Run, stages: Iterable[str], **answers: str) -> None:
     """Carry out stages, each from what the one before it has left, as Airflow does when a run is cleared."""
     before = dict(zip(list(WORK)[1:], WORK, strict=False))
@@ -336,3 +354,26 @@ def test_the_question_counts_rejected_records_as_the_report_does(school: NightSc
     assert [error.code for error in report.errors] == ["duplicate_person"] * len(twice)
     question = GATES["approve"].open(run, None).question(datetime.now(UTC))
     assert f"| records rejected | {report.counts['rejected']} |" in question
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_run_for_some_students_alone_tells_nothing_of_the_others(tuesday: NightSchool, waits: bool) -> None:
+    joiner, leaver, asked_for = JOIN[0], ALL[-1], ALL[-2]
+    if waits:
+        holds_all(tuesday)
+    run = tuesday.run(TUESDAY, only_person_ids=frozenset(map(str, (joiner, asked_for))))
+    if waits:
+        waits_at(run, "approve")
+    else:
+        assert run_night(run).fault is None
+    for other in (STAY[0], leaver):
+        summary, fate = fate_in(run, tuesday, other)
+        assert not fate.known
+        assert fate.label.words == "not compared"
+        assert fate.sentence == "The run was for some students alone, and not for this one."
+    assert summary.label.words.startswith("Some students alone")
+    assert fate_in(run, tuesday, joiner)[1].known
+    sentence = fate_in(run, tuesday, asked_for)[1].sentence
+    assert sentence == (
+        "The person is not on roll. Nobody is disabled in this run: the run is for some Person IDs only."
+    )

@@ -266,6 +266,22 @@ def test_a_run_that_was_asked_for_is_shown_though_ten_others_came_after_it(pages
     assert "cannot be shown" not in told
 
 
+@pytest.mark.parametrize(
+    ("own", "label"),
+    [
+        ({"partial": True, "only_person_ids": [int(STAYS)]}, "Some students alone"),
+        ({"dry_run": True, "outcome": "failed"}, "Dry run, failed"),
+    ],
+)
+def test_a_run_that_was_only_tried_is_called_so_on_the_page_of_a_student(
+    pages: Pages, own: dict[str, Any], label: str
+) -> None:
+    save_run(pages, "last-night", change("update", STAYS))
+    write_report(pages.root, "green-abbey", "last-night", ended=LAST_NIGHT, **own)
+    page = pages.get(f"dags/{ITS_DAG}/students/{STAYS}").text
+    assert f'<span class="tag quiet">{label}</span>' in page
+
+
 def disabled(pages: Pages, user: str = EDITOR, query: str = "") -> str:
     return words(pages.get(f"dags/{ITS_DAG}/disabled{query}", user).text)
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sims_sync.changes.withholding import Withholding
 from sims_sync.model.errors import UnexpectedAnswer
+from sims_sync.model.person import order
 from sims_sync.night import empty_rolls
 from sims_sync.night.run import Paused, Run, Skipped
 from sims_sync.night.withheld import withholding
@@ -89,14 +90,19 @@ def validate(run: Run, extracted: Reference | None) -> Reference:
     source = run.files.open(ExtractFacts, extracted)
     tables = tables_of(source)
     tables["students"] = with_forename(tables["students"], run.school.forename)
+    only = run.parameters.only_person_ids
     validation = validate_tables(
         tables,
         spoilt=source.table(_SPOILT) if f"{_SPOILT}.parquet" in source.files else None,
-        only_person_ids=run.parameters.only_person_ids,
+        only_person_ids=only,
     )
     codes = Counter(map(str, told_to_all(run, validation.findings)["code"]))
     return run.files.save(
-        ValidateFacts(**source.facts.model_dump(), no_leaver_check=_no_leaver_check(run, codes)),
+        ValidateFacts(
+            **source.facts.model_dump(),
+            no_leaver_check=_no_leaver_check(run, codes),
+            only_person_ids=None if only is None else tuple(sorted(only, key=order)),
+        ),
         {
             "students": validation.students,
             "roll": validation.roll,

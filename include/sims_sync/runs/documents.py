@@ -90,10 +90,11 @@ class ExtractFacts(Facts, RollVersion):
 
 
 class ValidateFacts(ExtractFacts):
-    """:param no_leaver_check: why nobody is disabled in this run, if so."""
+    """:param no_leaver_check: why nobody is disabled, if so; ``only_person_ids``: for whom alone the run is, if so."""
 
     stage = "validate"
     no_leaver_check: str | None = None
+    only_person_ids: tuple[PersonId, ...] | None = Field(default=None, exclude_if=lambda people: people is None)
 
 
 class TransformFacts(ValidateFacts):

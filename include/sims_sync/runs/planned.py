@@ -25,10 +25,14 @@ class PlannedChange(Document):
 
 
 class PlanDocument(Document):
-    """All of it."""
+    """All of it.
+
+    :param no_leaver_check: why nobody is disabled in the run, if so.
+    """
 
     changes: tuple[PlannedChange, ...]
     unchanged: tuple[PersonId, ...]
+    no_leaver_check: str | None = None
 
 
 class PlannedValues(PlannedChange):

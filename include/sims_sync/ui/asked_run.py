@@ -20,9 +20,12 @@ def asked_run(files: RunReader, run_id: str, known: AirflowRun | None) -> RunSum
         return summary_of(report)
     extracted = files.output(ExtractFacts)
     active = known is not None and known.active
+    only = validated.facts.only_person_ids
     return RunSummary(
         run_id=run_id,
         outcome="waiting" if files.waits_at() else "under_way" if active else "no_report",
         effective_date=extracted.facts.effective_date if extracted else None,
         started_at=known.started_at if known else None,
+        partial=only is not None,
+        only_person_ids=only,
     )

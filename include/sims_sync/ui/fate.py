@@ -68,6 +68,13 @@ _NOT_WRITTEN = Label("not written", "warn")
 _NOT_COMPARED = Label("not compared", "quiet")
 _NOT_ON_ROLL = Label("not on roll", "quiet")
 
+_NOT_FOR_THIS_ONE = Fate(
+    known=False,
+    label=_NOT_COMPARED,
+    sentence="The run was for some students alone, and not for this one.",
+    school_identifier=None,
+)
+
 _NOT_YET = {
     "waiting": " by this run, once a person approves its plan; nothing is done before",
     "under_way": " by this run, which has not come to it yet",
@@ -82,6 +89,8 @@ def fate_of(files: RunReader, run: RunSummary, person_id: str) -> Fate | None:
     report = files.report() if REPORT in files.names else so_far(files)
     if report is None or roll is None:
         return None
+    if run.only_person_ids is not None and person_id not in run.only_person_ids:
+        return _NOT_FOR_THIS_ONE
     own = roll[roll["person_id"] == person_id]
     on_roll = not own.empty
     identifiers = [each for each in own["school_identifier"] if isinstance(each, str)]
@@ -126,7 +135,9 @@ def _what(
     if person_id in plan.unchanged:
         return _UNCHANGED, "The student is on roll, and the account is as it should be: nothing was written."
     if on_roll:
-        return _NOT_COMPARED, "The student is on roll, but was not among those whom this run was for."
+        return _NOT_COMPARED, "The student is on roll, but the files of this run do not tell what became of the record."
+    if plan.no_leaver_check:
+        return _NOT_ON_ROLL, f"The person is not on roll. Nobody is disabled in this run: {plan.no_leaver_check}"
     return _NOT_ON_ROLL, "The person is not on roll, and has no active student account."
 
 

@@ -33,7 +33,7 @@ class RunSummary:
         cannot be listed.
     :param codes: how many records it rejected by code.
     :param oldest: since when the longest failing one fails.
-    :param partial: whether it was for some students alone.
+    :param partial: whether it was for some students alone; ``only_person_ids``: for whom, where that is known.
     :param dry_run: whether it was to write nothing.
     :param planned_only: whether its counts are what the plan would have done; none: the outcome tells.
     """
@@ -48,6 +48,7 @@ class RunSummary:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     partial: bool = False
+    only_person_ids: Collection[str] | None = None
     dry_run: bool = False
     planned_only: bool | None = None
 
@@ -180,6 +181,7 @@ def summary_of(report: Report) -> RunSummary:
         started_at=report.started_at,
         finished_at=report.finished_at,
         partial=report.partial,
+        only_person_ids=report.only_person_ids,
         dry_run=report.dry_run or report.outcome == "dry_run",
         planned_only=report.wrote_nothing,
     )

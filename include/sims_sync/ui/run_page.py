@@ -132,7 +132,7 @@ def run_page(
         school=school,
         run_id=run.run_id,
         label=OUTCOMES[report.outcome] if report else _without_report(run, waits),
-        partial=report.partial if report else False,
+        partial=report.partial if report else validated is not None and validated.facts.only_person_ids is not None,
         dry_run=report is not None and report.dry_run and report.outcome != "dry_run",
         reason=report.reason if report else "",
         refused=[each.why for each in files.answers() if each.why] if may_edit else [],
