@@ -21,6 +21,11 @@ from sims_sync.changes.apply import Result
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
 from sims_sync.model.errors import PermanentFault
 from sims_sync.store.local import LocalFolder
+from sims_sync.ui.airflow_runs import AirflowRun
+from sims_sync.ui.history import History
+from sims_sync.ui.run_page import run_page
+from sims_sync.ui.student_page import student_page
+from sims_sync.ui.words import Label
 
 MONDAY = date(2026, 9, 14)
 
@@ -188,3 +193,23 @@ def test_a_leaver_whose_disabling_is_refused_fails_the_task(school: SchoolWithou
     assert "person p101" in str(told.fault)
     assert "still work" in str(told.fault)
     assert "p101" in active(school)
+    assert told.reported
+    report = told.reported.report
+    assert (report.errors, report.counts["rejected"], report.counts["disabled"]) == ((), 0, 0)
+    runs = History(school.store).of(school.school.id)
+    student = student_page(school.store, school.school, runs, "p101", wanted_run=None, may_see_values=True)
+    assert student
+    assert student.fate
+    assert student.fate.label == Label("not disabled", "bad")
+    assert student.fate.sentence == (
+        "The person is not on roll; the directory refused to disable the account, which still works."
+    )
+    assert not student.fate.errors
+    of_run = AirflowRun(report.run_id, "failed", None)
+    for may_edit in (True, False):
+        page = run_page(school.store, school.school, of_run, {}, may_edit=may_edit)
+        assert page
+        assert page.changes
+        (change,) = [each for each in page.changes.rows if each.person_id == "p101"]
+        assert (change.result, "status 400" in change.detail) == ("rejected", True)
+        assert bool(change.prose) == may_edit, "its own words can name people"

@@ -12,7 +12,7 @@ import pytest
 from invented_facts import EXTRACTED, REFERENCE, TRANSFORMED, VALIDATED, planned
 from sims_sync.model.errors import DeparturesNotApproved, NotApproved, TransientFault
 from sims_sync.model.findings import FINDING_COLUMNS
-from sims_sync.runs.documents import ApproveFacts, LoadFacts, PlanFacts, ValidateFacts
+from sims_sync.runs.documents import ApproveFacts, DisableLeaversFacts, LoadFacts, PlanFacts, ValidateFacts
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.report import ReportHead, build_report
 from sims_sync.runs.standing import Answer
@@ -149,19 +149,21 @@ def test_after_a_stage_that_was_skipped_only_the_report_is_to_come(
     assert (ended.how, ended.kind) == (how, "")
 
 
-def test_findings_are_those_of_all_stages_and_of_the_writes_that_were_refused(held: RunFiles) -> None:
+def test_findings_are_those_of_all_stages_and_of_the_records_that_were_refused(held: RunFiles) -> None:
     def found(person_id: str, stage: str, code: str) -> pd.DataFrame:
         row = (person_id, person_id.zfill(6), stage, code, None)
         return pd.DataFrame([row], columns=list(FINDING_COLUMNS)).astype({"person_id": "str"})
 
-    def result(person_id: int, result: str, code: str | None) -> dict[str, object]:
-        common = {"kind": "update", "school_identifier": None, "account_id": "a", "detail": None}
+    def result(person_id: int, result: str, code: str | None, kind: str = "update") -> dict[str, object]:
+        common = {"kind": kind, "school_identifier": None, "account_id": "a", "detail": None}
         return {**common, "person_id": person_id, "result": result, "code": code}
 
     held.save(VALIDATED, {"findings": found("101", "validate", "no_email")}, counts={})
     held.save(planned(), {"findings": found("102", "plan", "identity_mismatch")}, counts={})
     written = [result(103, "rejected", "rejected_by_directory"), result(104, "failed", None), result(105, "done", None)]
     held.save(LoadFacts(approved=REFERENCE), {"results": written}, counts={})
+    of_leavers = [result(106, "rejected", "rejected_by_directory", kind) for kind in ("disable", "unlink_role")]
+    held.save(DisableLeaversFacts(approved=REFERENCE), {"results": of_leavers}, counts={})
     findings = held.read().findings()
     assert list(zip(findings["person_id"], findings["stage"], findings["code"], strict=True)) == [
         ("101", "validate", "no_email"),

@@ -19,9 +19,9 @@ from invented_runs import write_config, write_report
 from school_users import EDITOR, ITS_DAG, READER
 from ui_client import Pages
 
-from invented_facts import EXTRACTED, VALIDATED, planned
+from invented_facts import EXTRACTED, REFERENCE, VALIDATED, planned
 from sims_sync.model.findings import FINDING_COLUMNS
-from sims_sync.runs.documents import Kind, PlanFacts
+from sims_sync.runs.documents import DisableLeaversFacts, Kind, LoadFacts, PlanFacts
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.register import Entry, Register, Written
 from sims_sync.store.layout import run_folder
@@ -160,6 +160,27 @@ def waiting(pages: Pages) -> RunFiles:
     files = save_run(pages, "waits", change("disable", GONE), change("update", STAYS))
     files.record_question(files.open(PlanFacts), datetime.now(UTC) + timedelta(hours=8))
     return files
+
+
+def save_results(files: RunFiles, facts: type[LoadFacts | DisableLeaversFacts], *became: dict[str, Any]) -> None:
+    """What became of changes of the plan."""
+    results = [{"kind": "update", "school_identifier": None, "code": None, "detail": None, **each} for each in became]
+    files.save(facts(approved=REFERENCE), {"results": results}, counts={})
+
+
+@pytest.mark.parametrize("user", [EDITOR, READER])
+def test_what_the_directory_said_of_an_account_that_it_did_not_disable_stands_beside_it_in_the_plan(
+    pages: Pages, user: str
+) -> None:
+    files = save_run(pages, "last-night", change("disable", GONE))
+    refused = {"kind": "disable", "person_id": int(GONE), "account_id": f"account-{GONE}", "result": "rejected"}
+    own = {"code": "rejected_by_directory", "detail": "status 403", "prose": "Zebedee may not be touched"}
+    save_results(files, DisableLeaversFacts, {**refused, **own})
+    write_report(pages.root, "green-abbey", "last-night", outcome="failed", ended=LAST_NIGHT)
+    told = words(pages.get(f"dags/{ITS_DAG}/runs/last-night", user).text.split('id="changes"')[1])
+    assert "refused status 403" in told
+    assert ("Zebedee may not be touched" in told) == (user == EDITOR)
+    assert "not disabled" in student(pages, GONE, user=user)
 
 
 def student(pages: Pages, person_id: str, run_id: str = "", user: str = EDITOR) -> str:

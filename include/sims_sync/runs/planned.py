@@ -8,6 +8,9 @@ from pydantic import Field
 
 from sims_sync.runs.documents import Document, Kind, PersonId
 
+DEPARTURES: frozenset[Kind] = frozenset({"disable", "unlink_role"})
+"""The changes of those who left: they concern no record of the roll."""
+
 
 class PlannedChange(Document):
     """One change of the plan: the names of what is written, without values.

@@ -28,7 +28,7 @@ from sims_sync.runs.documents import (
     WriteResult,
 )
 from sims_sync.runs.picking import of_person
-from sims_sync.runs.planned import PlanDocument
+from sims_sync.runs.planned import DEPARTURES, PlanDocument
 from sims_sync.runs.standing import ANSWERS, QUESTIONS, Answer, Ending, Question, StageState
 from sims_sync.store.content import sha256
 from sims_sync.store.folder import Folder, Unreadable
@@ -209,11 +209,12 @@ class RunReader:
         return self._read(ANSWERS, _ANSWERS) or []
 
     def findings(self) -> pd.DataFrame:
-        """All findings of the run, those of refused writes among them; columns of ``FINDING_COLUMNS``."""
+        """All findings of the run, those of refused records among them; columns of ``FINDING_COLUMNS``."""
         import pandas as pd
 
         tables = [self.table(stage, "findings") for stage in (ValidateFacts, TransformFacts, PlanFacts)]
-        written = [{**each.model_dump(), "stage": "load"} for each in self.results() if each.result == "rejected"]
+        records = [each for each in self.results() if each.result == "rejected" and each.kind not in DEPARTURES]
+        written = [{**each.model_dump(), "stage": "load"} for each in records]
         refused = pd.DataFrame(written, columns=list(FINDING_COLUMNS))
         found = [table for table in (*tables, refused) if table is not None and len(table)]
         return pd.concat(found, ignore_index=True) if found else refused

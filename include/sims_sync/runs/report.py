@@ -15,9 +15,9 @@ from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.model.findings import CODES
 from sims_sync.model.person import order
 from sims_sync.runs.documents import Outcome, Report, ReportedError, ReportedWarning, Solved
+from sims_sync.runs.planned import DEPARTURES
 
 _STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated", "link": "updated"}
-_LEAVER_KINDS = ("disable", "unlink_role")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def count(
         "updated": sum(done.get(kind, 0) for kind, count in _STUDENT_KINDS.items() if count == "updated"),
         "unchanged": plan.get("unchanged", 0),
         "enabled": done.get("enable", 0) + enabled,
-        "disabled": sum(done.get(kind, 0) for kind in _LEAVER_KINDS),
+        "disabled": sum(done.get(kind, 0) for kind in DEPARTURES),
         "failed": accepted if planned is None else to_write - written - refused,
     }
 

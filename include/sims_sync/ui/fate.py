@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sims_sync.runs.documents import ReportedError, ReportedWarning, ValidateFacts
-from sims_sync.runs.planned import PlanDocument, PlannedChange
+from sims_sync.runs.planned import DEPARTURES, PlanDocument, PlannedChange
 from sims_sync.runs.reading import REPORT, RunReader
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.so_far import so_far
@@ -68,6 +68,18 @@ _NOT_WRITTEN = Label("not written", "warn")
 _NOT_COMPARED = Label("not compared", "quiet")
 _NOT_ON_ROLL = Label("not on roll", "quiet")
 
+_STILL_WORKS: dict[str, tuple[Label, str]] = {
+    "disable": (
+        Label("not disabled", "bad"),
+        "The person is not on roll; the directory refused to disable the account, which still works.",
+    ),
+    "unlink_role": (
+        Label("role not removed", "bad"),
+        "The person is not on roll; the directory refused to remove the role of a student from the account.",
+    ),
+}
+"""What is said of departures that the directory refused."""
+
 _NOT_FOR_THIS_ONE = Fate(
     known=False,
     label=_NOT_COMPARED,
@@ -121,6 +133,8 @@ def _what(
     change: PlannedChange | None,
     result: str | None,
 ) -> tuple[Label, str]:
+    if change is not None and change.kind in DEPARTURES and result == "rejected":
+        return _STILL_WORKS[change.kind]
     if errors:
         codes = ", ".join(error.code for error in errors)
         return _REJECTED, (

@@ -20,7 +20,7 @@ from sims_sync.runs.documents import (
     ValidateFacts,
     WriteResult,
 )
-from sims_sync.runs.planned import PlannedChange
+from sims_sync.runs.planned import DEPARTURES, PlannedChange
 from sims_sync.runs.reading import ERRORS_CSV, RunReader, StageOutput
 from sims_sync.runs.standing import StageState
 from sims_sync.store.folder import Folder
@@ -46,6 +46,7 @@ class ShownChange:
     :param account_id: none where the user may not see it.
     :param attributes: the names of what is written.
     :param result: what became of it; empty where it was not tried.
+    :param detail: why a departure was not written; ``prose``: likewise, in the directory's own words.
     """
 
     kind: Kind
@@ -55,6 +56,8 @@ class ShownChange:
     cause: str
     attributes: Sequence[str]
     result: str
+    detail: str
+    prose: str
 
 
 @dataclass(frozen=True)
@@ -202,21 +205,25 @@ def _changes(files: RunReader, parameters: Mapping[str, str], *, may_edit: bool)
     plan = files.plan()
     if plan is None:
         return None
-    results = {_key(result): result.result for result in files.results()}
-    entries = [
-        ShownChange(
-            kind=change.kind,
-            person_id=change.person_id,
-            school_identifier=change.school_identifier,
-            account_id=change.account_id if may_edit else None,
-            cause=change.cause,
-            attributes=change.attributes,
-            result=results.get(_key(change), ""),
-        )
-        for change in plan.changes
-    ]
+    results = {_key(result): result for result in files.results()}
+    entries = [_shown(change, results.get(_key(change)), may_edit=may_edit) for change in plan.changes]
     columns = ("kind", "person_id", "school_identifier", "cause", "result")
     return table("changes", entries, parameters, filter_by="kind", columns=columns)
+
+
+def _shown(change: PlannedChange, became: WriteResult | None, *, may_edit: bool) -> ShownChange:
+    told = became if became and change.kind in DEPARTURES and became.result != "done" else None
+    return ShownChange(
+        kind=change.kind,
+        person_id=change.person_id,
+        school_identifier=change.school_identifier,
+        account_id=change.account_id if may_edit else None,
+        cause=change.cause,
+        attributes=change.attributes,
+        result=became.result if became else "",
+        detail=told.detail or "" if told else "",
+        prose=told.prose or "" if told else "",
+    )
 
 
 def _key(entry: PlannedChange | WriteResult) -> tuple[Kind, str | int | None]:
