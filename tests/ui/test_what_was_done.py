@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -94,17 +95,22 @@ def save_run(
     )
     nothing = pd.DataFrame(columns=list(FINDING_COLUMNS), dtype="str")
     files.save(EXTRACTED, {}, counts={})
-    files.save(VALIDATED, {"roll": roll, "findings": nothing}, counts={"extracted": 1, "accepted": 1})
+    files.save(
+        VALIDATED, {"roll": roll, "findings": nothing}, counts=dict.fromkeys(("extracted", "accepted"), len(on_roll))
+    )
     document = {"counts": {}, "no_leaver_check": None, "changes": list(changes), "unchanged": []}
     departing = {"of year 11": 1} if changes and changes[0]["kind"] == "disable" else {}
     files.save(
-        planned(reasons=("Too many leave.",), departing=departing), {"plan": document, "findings": nothing}, counts={}
+        planned(reasons=("Too many leave.",), departure_reasons=("Too many leave.",), departing=departing),
+        {"plan": document, "findings": nothing},
+        counts=Counter(str(each["kind"]) for each in changes),
     )
     return files
 
 
 def change(kind: Kind, person_id: str) -> dict[str, Any]:
-    own = {"school_identifier": person_id.zfill(6), "account_id": f"account-{person_id}", "cause": "not on roll"}
+    account_id = None if kind == "create" else f"account-{person_id}"
+    own = {"school_identifier": person_id.zfill(6), "account_id": account_id, "cause": "not on roll"}
     leaver = kind == "disable"
     values = {"active": False} if leaver else {"name.familyName": "Marchbanks", "freeSchoolMeals": True}
     account = {"name": {"givenName": "Zebedee", "familyName": "Quillfeather"}, "externalId": person_id}
@@ -181,6 +187,41 @@ def test_what_the_directory_said_of_an_account_that_it_did_not_disable_stands_be
     assert "refused status 403" in told
     assert ("Zebedee may not be touched" in told) == (user == EDITOR)
     assert "not disabled" in student(pages, GONE, user=user)
+
+
+@pytest.mark.parametrize("user", [EDITOR, READER])
+def test_a_run_that_waits_with_its_departures_tells_what_it_has_written(pages: Pages, user: str) -> None:
+    files = save_run(
+        pages,
+        "waits",
+        change("disable", GONE),
+        change("create", STAYS),
+        change("create", "102"),
+        on_roll=(STAYS, "102"),
+    )
+    done = {"kind": "create", "person_id": int(STAYS), "account_id": "new", "result": "done"}
+    refused = {"kind": "create", "person_id": 102, "account_id": None, "result": "rejected"}
+    save_results(files, LoadFacts, done, {**refused, "code": "rejected_by_directory", "detail": "status 400"})
+    files.record_question(files.open(PlanFacts), datetime.now(UTC) + timedelta(hours=8), stage="approve_leavers")
+    told = words(pages.get(f"dags/{ITS_DAG}/runs/waits", user).text)
+    assert "Where the records went" in told
+    assert "2 validated 1 created 1 rejected" in told
+    assert "Records to fix 1" in told
+    assert "rejected_by_directory" in told
+    assert "account created" in student(pages, STAYS, "waits", user)
+    assert "it would be disabled by this run" in student(pages, GONE, "waits", user)
+
+
+@pytest.mark.parametrize("outcome", ["held", "failed", "waits"])
+def test_the_values_that_a_run_has_written_are_not_called_those_that_it_would_write(pages: Pages, outcome: str) -> None:
+    files = save_run(pages, "waits", change("disable", GONE), change("update", STAYS))
+    if outcome != "waits":
+        write_report(pages.root, "green-abbey", "waits", outcome=outcome, ended=LAST_NIGHT, planned_only=False)
+    assert "What this run would change" in student(pages, STAYS, "waits")
+    save_results(files, LoadFacts, {"person_id": int(STAYS), "account_id": f"account-{STAYS}", "result": "done"})
+    told = student(pages, STAYS, "waits")
+    assert "What this run changed Value In the account From SIMS" in told
+    assert "account updated" in told
 
 
 def student(pages: Pages, person_id: str, run_id: str = "", user: str = EDITOR) -> str:

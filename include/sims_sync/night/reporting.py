@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-import pandas as pd
-
 from sims_sync.directory.mapping import DISABLED_BY_SYNC
 from sims_sync.mails.failure import Failure
 from sims_sync.model.attributes import Attribute, label_of
@@ -33,7 +31,7 @@ from sims_sync.runs.redaction import RedactedReader
 from sims_sync.runs.report import (
     ReportHead,
     build_report,
-    count,
+    count_of,
     failing_since,
     sync_report,
 )
@@ -87,6 +85,7 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
         if outcome in ("success", "failed", "held") and run.is_whole:
             run.state.save_failing_since(since)
             solved = {key: date for key, date in before.items() if key not in since}
+    written = outcome not in NOTHING_WRITTEN or left.output(LoadFacts) is not None
     head = ReportHead(
         school=run.school.id,
         run_id=run.run_id,
@@ -97,13 +96,13 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
         finished_at=datetime.now(UTC),
         only_person_ids=run.parameters.only_person_ids,
         dry_run=run.parameters.dry_run,
-        planned_only=outcome in NOTHING_WRITTEN and left.output(LoadFacts) is None,
+        planned_only=not written,
     )
     notes = [*_for_whom(run, left), *_notes(run, left)]
-    report = build_report(head, _counts(left, head, findings), findings, since, solved, notes)
+    report = build_report(head, count_of(left, findings, written=written), findings, since, solved, notes)
     shown = RedactedReader(left.folder, run.attributes)
     told = shown.findings()
-    redacted = build_report(head, _counts(shown, head, told), told, since, notes=notes)
+    redacted = build_report(head, count_of(shown, told, written=written), told, since, notes=notes)
     place = run.files.save_report(report, redacted, errors_csv(report))
     log.info("%s: %s", outcome, ", ".join(f"{number} {name}" for name, number in redacted.counts.items()))
     if outcome not in ("dry_run", "superseded", "paused") and run.is_whole and run.parameters.fault is None:
@@ -115,25 +114,6 @@ def report_run(run: Run, states: Mapping[str, str], started_at: datetime) -> Rep
         failure=None if broken is None else _failure(run, left, broken),
         is_whole_sync=outcome == "success" and run.is_whole,
     )
-
-
-def _counts(left: RunReader, head: ReportHead, findings: pd.DataFrame) -> dict[str, int]:
-    validated, plan = left.output(ValidateFacts), left.output(PlanFacts)
-    return count(
-        extracted=validated.counts["extracted"] if validated else 0,
-        accepted=validated.counts["accepted"] if validated else 0,
-        findings=findings,
-        planned=plan.counts if plan else None,
-        results=None if head.planned_only else _results(left),
-        enabling=_links_that_enable(left) if plan and plan.counts.get("link") else (),
-    )
-
-
-def _links_that_enable(left: RunReader) -> frozenset[str | None]:
-    """Who gets an account back that the sync had disabled, under another Person ID."""
-    plan = left.plan()
-    links = [change for change in plan.changes if change.kind == "link"] if plan else []
-    return frozenset(change.person_id for change in links if "active" in change.attributes)
 
 
 def _outcome(run: Run, left: RunReader, broken: str | None) -> tuple[Outcome, str]:
@@ -221,10 +201,6 @@ def _without_a_place(plan: PlanFacts, attributes: Sequence[Attribute]) -> list[s
 def _of_extension(attributes: Sequence[Attribute], off: Collection[str]) -> list[str]:
     """What a directory without the student extension has no place for, of what the school sends."""
     return [each.label for each in attributes if each.extension and each.column not in off]
-
-
-def _results(left: RunReader) -> pd.DataFrame:
-    return pd.DataFrame([each.model_dump() for each in left.results()], columns=["kind", "result", "person_id"])
 
 
 def _send(run: Run, report: Report, left: RunReader) -> None:

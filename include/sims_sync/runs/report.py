@@ -14,8 +14,17 @@ import pandas as pd
 from sims_sync.model.attributes import ATTRIBUTES
 from sims_sync.model.findings import CODES
 from sims_sync.model.person import order
-from sims_sync.runs.documents import Outcome, Report, ReportedError, ReportedWarning, Solved
+from sims_sync.runs.documents import (
+    Outcome,
+    PlanFacts,
+    Report,
+    ReportedError,
+    ReportedWarning,
+    Solved,
+    ValidateFacts,
+)
 from sims_sync.runs.planned import DEPARTURES
+from sims_sync.runs.reading import RunReader
 
 _STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated", "link": "updated"}
 
@@ -84,6 +93,34 @@ def count(
         "disabled": sum(done.get(kind, 0) for kind in DEPARTURES),
         "failed": accepted if planned is None else to_write - written - refused,
     }
+
+
+def count_of(run: RunReader, findings: pd.DataFrame, *, written: bool) -> dict[str, int]:
+    """How many records of a run met which fate (:func:`count`), by what its stages have left.
+
+    :param findings: all findings of the run.
+    :param written: whether its writes count, and not what its plan would do.
+    """
+    validated, plan = run.output(ValidateFacts), run.output(PlanFacts)
+    return count(
+        extracted=validated.counts.get("extracted", 0) if validated else 0,
+        accepted=validated.counts.get("accepted", 0) if validated else 0,
+        findings=findings,
+        planned=plan.counts if plan else None,
+        results=_results(run) if written else None,
+        enabling=_links_that_enable(run) if plan and plan.counts.get("link") else (),
+    )
+
+
+def _results(run: RunReader) -> pd.DataFrame:
+    return pd.DataFrame([each.model_dump() for each in run.results()], columns=["kind", "result", "person_id"])
+
+
+def _links_that_enable(run: RunReader) -> frozenset[str | None]:
+    """Who gets an account back that the sync had disabled, under another Person ID."""
+    plan = run.plan()
+    links = [change for change in plan.changes if change.kind == "link"] if plan else []
+    return frozenset(change.person_id for change in links if "active" in change.attributes)
 
 
 def failing_since(findings: pd.DataFrame, before: Mapping[str, date], today: date) -> dict[str, date]:

@@ -21,6 +21,7 @@ class Fate:
     :param label: what was done, in a few words.
     :param sentence: the same in full.
     :param attributes: names of the written attributes.
+    :param is_done: whether they were written.
     """
 
     known: bool
@@ -30,6 +31,7 @@ class Fate:
     errors: Sequence[ReportedError] = ()
     warnings: Sequence[ReportedWarning] = ()
     attributes: Sequence[str] = ()
+    is_done: bool = False
 
 
 _WOULD: dict[str, tuple[Label, str]] = {
@@ -112,7 +114,8 @@ def fate_of(files: RunReader, run: RunSummary, person_id: str) -> Fate | None:
     change = next((each for each in plan.changes if each.person_id == person_id), None) if plan else None
     if change and not identifiers and change.school_identifier:
         identifiers = [change.school_identifier]
-    label, sentence = _what(run, person_id, on_roll, errors, plan, change, _result(files, change))
+    result = _result(files, change)
+    label, sentence = _what(run, person_id, on_roll, errors, plan, change, result)
     return Fate(
         known=on_roll or change is not None,
         label=label,
@@ -121,6 +124,7 @@ def fate_of(files: RunReader, run: RunSummary, person_id: str) -> Fate | None:
         errors=errors,
         warnings=warnings,
         attributes=change.attributes if change else (),
+        is_done=result == "done",
     )
 
 

@@ -12,6 +12,7 @@ from sims_sync.config.school_entry import School
 from sims_sync.runs.documents import (
     ExtractFacts,
     Kind,
+    LoadFacts,
     MeasuredLimit,
     PlanFacts,
     Report,
@@ -144,7 +145,7 @@ def run_page(
         started_at=report.started_at if report else run.started_at,
         finished_at=report.finished_at if report else None,
         counts=known.counts,
-        would=report is None or report.wrote_nothing,
+        would=report.wrote_nothing if report else files.output(LoadFacts) is None,
         waits=waits,
         waits_at=files.waits_at(),
         lapses_at=lapses_at(files),

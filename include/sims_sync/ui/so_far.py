@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sims_sync.runs.documents import PlanFacts, ReportedError, ReportedWarning, ValidateFacts
+from sims_sync.runs.documents import (
+    DisableLeaversFacts,
+    LoadFacts,
+    PlanFacts,
+    ReportedError,
+    ReportedWarning,
+    ValidateFacts,
+)
+from sims_sync.runs.planned import DEPARTURES
 from sims_sync.runs.reading import RunReader
 
 
 @dataclass(frozen=True)
 class SoFar:
-    """Counts (those that the plan would reach), errors and warnings as a report has them; empty before validation."""
+    """Counts, errors and warnings as a report has them: what was written counts as it went, what was not as the plan
+    has it. Empty before validation."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     errors: Sequence[ReportedError] = ()
@@ -19,19 +28,14 @@ class SoFar:
 
 
 def so_far(run: RunReader) -> SoFar:
-    """What the stages of a run have found so far."""
-    from sims_sync.runs.report import count, entries  # it takes pandas
+    """What the stages of a run have found and written so far."""
+    from sims_sync.runs.report import count_of, entries  # it takes pandas
 
-    validated, plan = run.output(ValidateFacts), run.output(PlanFacts)
-    if validated is None or run.table(ValidateFacts, "findings") is None:
+    if run.table(ValidateFacts, "findings") is None:
         return SoFar()
-    findings = run.findings()
-    counts = count(
-        extracted=validated.counts.get("extracted", 0),
-        accepted=validated.counts.get("accepted", 0),
-        findings=findings,
-        planned=plan.counts if plan else None,
-        results=None,
-    )
+    findings, plan = run.findings(), run.output(PlanFacts)
+    counts = count_of(run, findings, written=run.output(LoadFacts) is not None)
+    if plan and run.output(DisableLeaversFacts) is None:
+        counts["disabled"] = sum(plan.counts.get(kind, 0) for kind in DEPARTURES)
     errors, warnings = entries(findings, since={})
     return SoFar(counts, errors, warnings)
