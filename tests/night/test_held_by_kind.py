@@ -23,7 +23,7 @@ from sims_sync.runs.standing import APPROVE, APPROVE_ALL, REJECT, WITHOUT_DEPART
 from sims_sync.ui.airflow_runs import AirflowRun
 from sims_sync.ui.fate import Fate
 from sims_sync.ui.history import History, RunSummary
-from sims_sync.ui.run_page import run_page
+from sims_sync.ui.run_page import RunPage, run_page
 from sims_sync.ui.student_page import student_page
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 9, 14) + timedelta(days=day) for day in range(4))
@@ -181,6 +181,32 @@ def refuse(run: Run, why: str) -> None:
     gate = GATES["approve_leavers"].open(run, None)
     if gate.passes() is None:
         gate.decide(REJECT, "admin", why)
+
+
+@pytest.mark.parametrize("approved", [False, True])
+def test_a_run_that_was_refused_and_is_planned_anew_shows_nothing_of_its_earlier_try(
+    tuesday: NightSchool, approved: bool
+) -> None:
+    holds_all(tuesday)
+    run = asked_at(tuesday, "approve")
+    with pytest.raises(NotApproved), recorded(run.files, "approve"):
+        GATES["approve"].open(run, None).decide(REJECT, "admin", "Not today.")
+    report_run(run, {"approve": "failed"}, datetime.now(UTC))
+    in_between = AirflowRun(run.run_id, "running", None)
+
+    def shown() -> RunPage:
+        page = run_page(tuesday.store, run.school, in_between, {}, may_edit=True)
+        assert page
+        return page
+
+    assert (list(shown().refused), shown().has_csv) == (["Not today."], True)
+    waits_at(run, "approve")
+    assert (list(shown().refused), shown().has_csv) == ([], False)
+    assert run.files.read().errors_csv() is None
+    if approved:
+        carry_out(run, [*WORK][4:])
+        report_run(run, {}, datetime.now(UTC))
+        assert (shown().label.words, list(shown().refused), shown().has_csv) == ("Success", [], True)
 
 
 def test_what_somebody_wrote_who_approved_goes_nowhere(tuesday: NightSchool) -> None:

@@ -12,8 +12,10 @@ from pandas.testing import assert_frame_equal
 
 from invented_facts import EXTRACTED, TRANSFORMED, VALIDATED, planned
 from sims_sync.model.errors import PermanentFault, TransientFault
-from sims_sync.runs.documents import ExtractFacts, PlanFacts, TransformFacts, ValidateFacts
+from sims_sync.model.findings import FINDING_COLUMNS
+from sims_sync.runs.documents import STAGES, ExtractFacts, PlanFacts, TransformFacts, ValidateFacts
 from sims_sync.runs.files import RunFiles
+from sims_sync.runs.report import ReportHead, build_report
 from sims_sync.store.layout import run_folder
 from sims_sync.store.local import LocalFolder
 
@@ -80,3 +82,15 @@ def test_a_stage_that_begins_again_forgets_itself_and_what_came_after(files: Run
     files.record_failure("approve", TransientFault("The directory is out of reach.", advice="Wait."))
     files.begin("validate")
     assert files.folder.names() == ["extract.json"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_that_begins_again_leaves_nothing_of_the_report_of_an_earlier_try(files: RunFiles, stage: str) -> None:
+    now = datetime.now(UTC)
+    nothing = pd.DataFrame(columns=list(FINDING_COLUMNS))
+    head = ReportHead("green-abbey", "tonight", now.date(), "held", "", now, now)
+    report = build_report(head, {}, nothing, {})
+    files.save_report(report, report, b"person_id")
+    assert set(files.folder.names()) == {"errors.csv", "report.json", "report.redacted.json"}
+    files.begin(stage)
+    assert files.folder.names() == []

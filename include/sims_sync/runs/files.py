@@ -48,13 +48,18 @@ class RunFiles:
     folder: Folder
 
     def begin(self, stage: str) -> None:
-        """Forget what this stage and those after it left in an earlier try, so that no report mixes two tries."""
+        """Forget what this stage and those after it left in an earlier try, so that no report mixes two tries.
+
+        `report` comes after all, so that its lists go with it, whichever stage begins.
+        """
         later = STAGES[STAGES.index(stage) :]
         for each in later:
             self.folder.remove(f"{each}.json")
             self.folder.remove(f"{each}.ended.json")
             if each in QUESTIONS:
                 self.folder.remove(QUESTIONS[each])
+        for name in (ERRORS_CSV, REDACTED_REPORT):
+            self.folder.remove(name)
 
     def save(
         self,

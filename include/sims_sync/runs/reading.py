@@ -257,8 +257,8 @@ class RunReader:
         return report is not None and (moment is None or report.finished_at >= moment)
 
     def errors_csv(self) -> bytes | None:
-        """The list for a spreadsheet."""
-        content = self._content(ERRORS_CSV)
+        """The list for a spreadsheet, which is a report's."""
+        content = self._content(ERRORS_CSV) if REPORT in self.names else None
         try:
             return content.decode().encode() if content is not None else None
         except UnicodeDecodeError:

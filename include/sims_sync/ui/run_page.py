@@ -22,7 +22,7 @@ from sims_sync.runs.documents import (
     WriteResult,
 )
 from sims_sync.runs.planned import DEPARTURES, PlannedChange
-from sims_sync.runs.reading import ERRORS_CSV, RunReader, StageOutput
+from sims_sync.runs.reading import ERRORS_CSV, REPORT, RunReader, StageOutput
 from sims_sync.runs.standing import StageState
 from sims_sync.store.folder import Folder
 from sims_sync.ui.airflow_runs import AirflowRun
@@ -68,7 +68,7 @@ class RunPage:
     :param partial: it was for some students alone.
     :param dry_run: it was to write nothing, and its label does not say so.
     :param would: nothing of the plan was written, so that the numbers are what it would have done.
-    :param refused: why somebody refused, in their words; only for who may edit.
+    :param refused: why somebody refused the plan, in their words; only for who may edit.
     :param waits: why the plan waits for an answer now; empty where it does not.
     :param waits_at: the stage that asked; ``lapses_at``: until when it can be answered.
     :param leaving: how many would leave of each group, in words, while it waits; ``departures``: who.
@@ -139,7 +139,7 @@ def run_page(
         partial=report.partial if report else validated is not None and validated.facts.only_person_ids is not None,
         dry_run=report is not None and report.dry_run and report.outcome != "dry_run",
         reason=report.reason if report else "",
-        refused=[each.why for each in files.answers() if each.why] if may_edit else [],
+        refused=_refused(files, planned) if may_edit else (),
         notes=report.notes if report else (),
         effective_date=_effective_date(report, extracted),
         started_at=report.started_at if report else run.started_at,
@@ -162,7 +162,7 @@ def run_page(
         errors=_findings("errors", known.errors, parameters, "failing_since"),
         prose=_prose(files),
         warnings=_findings("warnings", known.warnings, parameters),
-        has_csv=ERRORS_CSV in files.names,
+        has_csv={REPORT, ERRORS_CSV} <= files.names,
         unreadable=sorted(files.unreadable),
     )
 
@@ -172,6 +172,11 @@ def lapses_at(files: RunReader) -> datetime | None:
     stage = files.waits_at()
     question = files.question(stage) if stage else None
     return question.lapses_at if question else None
+
+
+def _refused(files: RunReader, plan: StageOutput[PlanFacts] | None) -> Sequence[str]:
+    """Why somebody refused the plan that there is now, in their words."""
+    return [each.why for each in files.answers() if plan and each.why and each.plan == plan.reference.sha256]
 
 
 def _departures(
