@@ -89,6 +89,7 @@ def test_a_plan_that_was_not_approved_has_written_nothing_whatever_it_counts(
         run_id="tonight",
         parameters=SimpleNamespace(dry_run=False),
         is_whole=True,
+        files=RunFiles(LocalFolder(tmp_path / "run")),
         state=SimpleNamespace(folder=LocalFolder(tmp_path / "state")),
     )
     failure = Failure(NOW, "tonight", "approve", "NotApproved", "Nobody approved the plan in time: it lapsed.")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from night_schools import NightSchool
 from nights_without_airflow import WORK, Night, answered, run_night
 from sims_sync.airflow.smtp import AirflowPost
 from sims_sync.mails.mail import Mail
-from sims_sync.model.errors import DeparturesNotApproved, NotApproved, PermanentFault
+from sims_sync.model.errors import DeparturesNotApproved, NotApproved, PermanentFault, SyncError, TransientFault
 from sims_sync.night.approval import GATES
 from sims_sync.night.news import after_report
 from sims_sync.night.reporting import report_run
@@ -364,6 +365,51 @@ def test_the_mail_of_departures_that_were_refused_says_what_was_written(tuesday:
     assert mail.subject == "Green Abbey: the departures were not approved"
     assert "3 accounts were written" in mail.text
     assert "Nothing was written" not in mail.text
+
+
+def stop(run: Run, stage: str, how: str) -> None:
+    """End a stage that writes as a killed process, a defect or a fault that was foreseen does."""
+    endings = {"defect": KeyError("Ada"), "fault": TransientFault("The directory is out of reach.")}
+    with suppress(SyncError, Killed), recorded(run.files, stage, passes=Killed):
+        raise endings.get(how, Killed())
+
+
+class Killed(Exception):
+    """A process that is gone leaves no word."""
+
+
+@pytest.mark.parametrize("stage", ["load", "disable_leavers"])
+@pytest.mark.parametrize("how", ["killed", "defect", "fault"])
+def test_what_a_task_has_written_that_ended_without_a_word_is_not_known(
+    tuesday: NightSchool, stage: str, how: str
+) -> None:
+    run, post = tuesday.run(TUESDAY), Letters()
+    carry_out(run, [*WORK][: [*WORK].index(stage)])
+    stop(run, stage, how)
+    reported = report_run(run, {stage: "failed"}, datetime.now(UTC))
+    after_report(run, reported, post)
+    (mail,) = post.mails
+    known = how == "fault"
+    assert ("How much had been written is not known" in mail.text) == (not known)
+    nothing = "Nothing was written" if stage == "load" else "Until then 3 accounts were written"
+    assert (nothing in mail.text) == known
+    shown = run_page(tuesday.store, run.school, AirflowRun(run.run_id, "failed", None), {}, may_edit=True)
+    assert shown
+    assert shown.changes
+    written_by = {"create": "load", "disable": "disable_leavers"}
+    results = {each.result for each in shown.changes.rows if written_by[each.kind] == stage}
+    assert results == {"" if known else "not_known"}
+    _, fate = fate_in(run, tuesday, JOIN[0] if stage == "load" else ALL[-1])
+    assert ("it is not known whether it was written" in fate.sentence) == (not known)
+    assert (fate.label.words == "not known whether it was written") == (not known)
+
+
+def test_a_task_that_is_at_work_is_not_told_to_have_ended_without_a_word(tuesday: NightSchool) -> None:
+    run = asked_at(tuesday, "load")
+    shown = run_page(tuesday.store, run.school, AirflowRun(run.run_id, "running", None), {}, may_edit=True)
+    assert shown
+    assert shown.changes
+    assert {each.result for each in shown.changes.rows} == {""}
 
 
 def test_the_question_counts_rejected_records_as_the_report_does(school: NightSchool) -> None:

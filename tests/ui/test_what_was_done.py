@@ -22,7 +22,7 @@ from ui_client import Pages
 
 from invented_facts import EXTRACTED, REFERENCE, VALIDATED, planned
 from sims_sync.model.findings import FINDING_COLUMNS
-from sims_sync.runs.documents import DisableLeaversFacts, Kind, LoadFacts, PlanFacts
+from sims_sync.runs.documents import ApproveFacts, DisableLeaversFacts, Kind, LoadFacts, PlanFacts
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.register import Entry, Register, Written
 from sims_sync.store.layout import run_folder
@@ -222,6 +222,15 @@ def test_the_values_that_a_run_has_written_are_not_called_those_that_it_would_wr
     told = student(pages, STAYS, "waits")
     assert "What this run changed Value In the account From SIMS" in told
     assert "account updated" in told
+
+
+def test_a_change_of_which_nobody_can_tell_is_called_that_on_the_page_of_the_run(pages: Pages) -> None:
+    files = save_run(pages, "last-night", change("update", STAYS))
+    files.save(ApproveFacts(plan=files.open(PlanFacts).reference, asked=False), {}, counts={})
+    write_report(pages.root, "green-abbey", "last-night", outcome="failed", ended=LAST_NIGHT)
+    page = words(pages.get(f"dags/{ITS_DAG}/runs/last-night").text)
+    assert "not known whether it was written" in page.split("Attributes Result")[1]
+    assert "it is not known whether it was written" in student(pages, STAYS)
 
 
 def student(pages: Pages, person_id: str, run_id: str = "", user: str = EDITOR) -> str:

@@ -33,7 +33,7 @@ def run_failed(school: School, failure: Failure, written: int | None, places: Pl
     :param written: accounts that the run had written by then; none where nobody can tell.
     """
     if written is None:
-        meaning = "How much had been written is not known: no report was made. The next good run puts it right."
+        meaning = "How much had been written is not known: no report was made of it. The next good run puts it right."
     elif written:
         meaning = f"Until then {written:,} accounts were written. What was written stays; the next run writes the rest."
     else:

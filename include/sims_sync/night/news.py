@@ -23,6 +23,7 @@ from sims_sync.model.findings import CODES, SCHOOL_OFFICE
 from sims_sync.runs.documents import Report
 from sims_sync.runs.notices import FailureNotice, Notices
 from sims_sync.runs.reading import RunReader
+from sims_sync.runs.untold import is_untold
 from sims_sync.store.folder import Folder
 
 if TYPE_CHECKING:
@@ -38,11 +39,18 @@ def after_report(run: Run, reported: Reported, post: Post) -> None:
     if run.parameters.dry_run or report.outcome in ("superseded", "paused"):
         return
     if reported.failure is not None:
-        written = 0 if report.wrote_nothing else sum(report.counts[name] for name in _WRITTEN)
+        written = _written(run, report, reported.failure.stage)
         tell_failure(run.school, run.state.folder, reported.failure, written, post, of_school=run.is_whole)
     elif run.is_whole:
         _tell_recovery(run, report, post)
         _tell_records(run, report, post)
+
+
+def _written(run: Run, report: Report, stage: str) -> int | None:
+    """Accounts that a run had written when a stage failed; none where nobody can tell."""
+    if is_untold(run.files.read(), stage):
+        return None
+    return 0 if report.wrote_nothing else sum(report.counts[name] for name in _WRITTEN)
 
 
 def tell_failure(

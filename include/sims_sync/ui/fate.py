@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sims_sync.runs.documents import ReportedError, ReportedWarning, ValidateFacts
 from sims_sync.runs.planned import DEPARTURES, PlanDocument, PlannedChange
 from sims_sync.runs.reading import REPORT, RunReader
+from sims_sync.runs.untold import is_untold, writing_stage
 from sims_sync.ui.history import RunSummary
 from sims_sync.ui.so_far import so_far
-from sims_sync.ui.words import DONE, Label
+from sims_sync.ui.words import DONE, RESULTS, Label
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ _UNCHANGED = Label("unchanged", "good")
 _REJECTED = Label("rejected", "bad")
 _FAILED = Label("write failed", "bad")
 _NOT_WRITTEN = Label("not written", "warn")
+_NOT_KNOWN = RESULTS["not_known"]
 _NOT_COMPARED = Label("not compared", "quiet")
 _NOT_ON_ROLL = Label("not on roll", "quiet")
 
@@ -167,17 +169,21 @@ def _changed(run: RunSummary, change: PlannedChange, result: str | None) -> tupl
         return _FAILED, sentence.format(f"the write failed for the directory's reasons ({would.words})")
     if run.outcome in _NOT_YET:
         return would, sentence.format(f"it {would.words}{_NOT_YET[run.outcome]}")
+    if result == "not_known":
+        told = f"it is {_NOT_KNOWN.words}, for the task ended before it could tell ({would.words})"
+        return _NOT_KNOWN, sentence.format(told)
     if run.wrote_nothing:
         return would, sentence.format(f"it {would.words}, but this run wrote nothing")
     return _NOT_WRITTEN, sentence.format(f"it {would.words}, but the run ended before that")
 
 
 def _result(files: RunReader, change: PlannedChange | None) -> str | None:
-    """What became of a change: ``done``, ``failed`` or ``rejected``; none where it was not tried."""
+    """What became of a change: ``done``, ``failed`` or ``rejected``; none where it was not tried, ``not_known`` where
+    nobody can tell."""
     if change is None:
         return None
     for each in files.results():
         same_account = change.account_id in (None, each.account_id)
         if each.kind == change.kind and each.person_id == change.person_id and same_account:
             return each.result
-    return None
+    return "not_known" if is_untold(files, writing_stage(change.kind)) else None

@@ -24,6 +24,7 @@ from sims_sync.runs.documents import (
 from sims_sync.runs.planned import DEPARTURES, PlannedChange
 from sims_sync.runs.reading import ERRORS_CSV, REPORT, RunReader, StageOutput
 from sims_sync.runs.standing import StageState
+from sims_sync.runs.untold import is_untold, writing_stage
 from sims_sync.store.folder import Folder
 from sims_sync.ui.airflow_runs import AirflowRun
 from sims_sync.ui.charts import Flow, flow
@@ -32,7 +33,7 @@ from sims_sync.ui.pairs_to_link import ShownPair, pair_tables, pairs_of
 from sims_sync.ui.seen import seen
 from sims_sync.ui.so_far import so_far
 from sims_sync.ui.tables import Table, table
-from sims_sync.ui.words import OUTCOMES, Label
+from sims_sync.ui.words import KINDS, OUTCOMES, Label
 
 W = TypeVar("W", bound=ReportedWarning)
 
@@ -46,7 +47,7 @@ class ShownChange:
 
     :param account_id: none where the user may not see it.
     :param attributes: the names of what is written.
-    :param result: what became of it; empty where it was not tried.
+    :param result: what became of it; empty where it was not tried, ``not_known`` where nobody can tell.
     :param detail: why a departure was not written; ``prose``: likewise, in the directory's own words.
     """
 
@@ -156,7 +157,7 @@ def run_page(
         picture=flow(known.counts, validated.counts.get("accepted") if validated else None)
         if known.counts.get("extracted")
         else None,
-        changes=_changes(files, parameters, may_edit=may_edit),
+        changes=_changes(files, parameters, has_ended=report is not None or not run.active, may_edit=may_edit),
         pairs=pairs,
         ambiguous=ambiguous,
         errors=_findings("errors", known.errors, parameters, "failing_since"),
@@ -207,17 +208,24 @@ def _findings(which: str, entries: Sequence[W], parameters: Mapping[str, str], *
     return table(which, entries, parameters, filter_by="code", columns=columns)
 
 
-def _changes(files: RunReader, parameters: Mapping[str, str], *, may_edit: bool) -> Table[ShownChange] | None:
+def _changes(
+    files: RunReader, parameters: Mapping[str, str], *, has_ended: bool, may_edit: bool
+) -> Table[ShownChange] | None:
     plan = files.plan()
     if plan is None:
         return None
     results = {_key(result): result for result in files.results()}
-    entries = [_shown(change, results.get(_key(change)), may_edit=may_edit) for change in plan.changes]
+    untold = {kind for kind in KINDS if has_ended and is_untold(files, writing_stage(kind))}
+    entries = [
+        _shown(change, results.get(_key(change)), "not_known" if change.kind in untold else "", may_edit=may_edit)
+        for change in plan.changes
+    ]
     columns = ("kind", "person_id", "school_identifier", "cause", "result")
     return table("changes", entries, parameters, filter_by="kind", columns=columns)
 
 
-def _shown(change: PlannedChange, became: WriteResult | None, *, may_edit: bool) -> ShownChange:
+def _shown(change: PlannedChange, became: WriteResult | None, without: str, *, may_edit: bool) -> ShownChange:
+    """:param without: what is said where nothing says what became of it."""
     told = became if became and change.kind in DEPARTURES and became.result != "done" else None
     return ShownChange(
         kind=change.kind,
@@ -226,7 +234,7 @@ def _shown(change: PlannedChange, became: WriteResult | None, *, may_edit: bool)
         account_id=change.account_id if may_edit else None,
         cause=change.cause,
         attributes=change.attributes,
-        result=became.result if became else "",
+        result=became.result if became else without,
         detail=told.detail or "" if told else "",
         prose=told.prose or "" if told else "",
     )

@@ -63,6 +63,7 @@ RESULTS: dict[str, Label] = {
     "done": Label("written", "good"),
     "rejected": Label("refused", "bad"),
     "failed": Label("failed", "bad"),
+    "not_known": Label("not known whether it was written", "warn"),
 }
 
 ENDED: dict[str, Label] = {
