@@ -68,6 +68,7 @@ def _form_of_writing(offers: Capabilities) -> str:
 
 
 def _not_written(mapping: AccountMapping) -> str:
-    """Which values it has no place for, or none that can be written."""
-    names = ", ".join(each.label for each in mapping.attributes if each not in mapping.written)
+    """Which values it has no place for, or none that can be written; what nobody names a place for is no lack."""
+    lacking = [each for each in mapping.attributes if each not in mapping.written]
+    names = ", ".join(each.label for each in lacking if each.column not in mapping.settings.unmapped)
     return f"It cannot hold, and the sync would not write: {names or 'nothing'}."
