@@ -128,7 +128,7 @@ class PlanFacts(TransformFacts):
     :param lacking: names of what the directory has no place for that can be written.
     :param unnamed_genders: whether a gender would be written, if anybody named the directory's.
     :param students: student accounts that the directory lists.
-    :param reasons: why the plan is held until a person approves it; ``departure_reasons``: why its departures alone are.
+    :param reasons: why the plan is held until a person approves it; ``departure_reasons``: why its departures are.
     :param expected: how many departures are expected, by the window of the school's year; ``departing``: how many would
         leave of each group (``changes.departing``), the largest first.
     :param superseded: why the run must not write, where a newer roll was applied.
