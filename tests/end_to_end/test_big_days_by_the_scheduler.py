@@ -24,6 +24,8 @@ SCHOOLS: dict[str, dict[str, Any]] = {
     "unit": {},
     "siblings": {"username": "email"},
     "odd-characters": {},
+    "odd-documents": {},
+    "september": {},
 }
 
 
@@ -50,6 +52,9 @@ def schools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scho
         schools["siblings"].enrol(PEOPLE[:2], email="family@example.org")
         schools["siblings"].enrol(PEOPLE[2:])
         enrol_odd_ones(schools["odd-characters"])
+        schools["odd-documents"].enrol(PEOPLE, telephone="01632 960101")
+        schools["odd-documents"].sims.put_free_meal(PEOPLE[0], LONG_AGO, "0001-01-01T00:00:00")
+        schools["september"].enrol(PEOPLE)
         yield schools
 
 
@@ -152,3 +157,36 @@ def test_odd_characters_are_read_for_what_they_are_and_stop_no_school(schools: d
     }
     assert names[103]["givenName"] == "Ada"
     has_nothing_to_write(school, "the-night-after")
+
+
+def test_a_document_without_an_element_that_must_be_there_stops_the_night_and_names_it(
+    schools: dict[str, School],
+) -> None:
+    school = schools["odd-documents"]
+    assert school.night("first") == "success"
+    assert school.accounts()[PEOPLE[0]][EXTENSION]["freeSchoolMeals"] is True, "0001-01-01 is no end"
+    school.directory.requests.clear()
+    for table, column, element in (("telephones", "number", "Number"), ("students", "person_id", "PersonID")):
+        school.sims.change(table, {}, **{column: ""})
+        assert school.night(f"without-{element}") == "failed"
+        reason = school.report(f"without-{element}")["reason"]
+        assert f"`{element}`" in reason
+        assert "`sims.names`" in reason
+    assert school.directory.writes == 0
+    assert school.active() == {*PEOPLE}
+
+
+def test_in_september_joiners_have_their_accounts_while_the_leavers_wait_for_an_answer(
+    schools: dict[str, School],
+) -> None:
+    school, joiners = schools["september"], range(201, 204)
+    assert school.night("july") == "success"
+    for person_id in PEOPLE[:7]:
+        school.sims.delete("students", {"person_id": person_id})
+    school.enrol(joiners)
+    school.trigger("september")
+    school.question("september", "approve_leavers")
+    assert school.active() == {*PEOPLE, *joiners}
+    school.answer("september", "Reject", "approve_leavers")
+    assert school.wait("september") == "failed"
+    assert school.active() == {*PEOPLE, *joiners}
