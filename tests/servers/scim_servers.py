@@ -27,9 +27,9 @@ ENVIRONMENTS = Path(sys.prefix) / "servers"
 SIX_NIGHTS, ROLES, NO_MARKER = "six nights", "several roles", "no marker"
 """What is promised of them: the tests are asked for by these names in ``Server.fails``."""
 
-BY_NAME = {attribute.name: attribute for attribute in ATTRIBUTES}
+BY_NAME = {attribute.name: attribute for attribute in ATTRIBUTES if not attribute.only_if_mapped}
 ALL = frozenset(BY_NAME)
-CORE = frozenset(attribute.name for attribute in ATTRIBUTES if not attribute.extension)
+CORE = frozenset(attribute.name for attribute in BY_NAME.values() if not attribute.extension)
 
 
 @dataclass(frozen=True)
