@@ -54,9 +54,9 @@ def test_ci_checks_and_then_tests_with_pytest_last() -> None:
     assert os.access(script, os.X_OK)
     commands = [line for line in script.read_text().splitlines() if line.startswith("step ")]
     called = [command.split()[-1].removeprefix("ARGS=") for command in commands]
-    steps = ["browser", "venv", "check", "compose", "node_js", "test-servers", "test-slow", "other_pythons", "--cov"]
+    steps = ["browser", "venv", "check", "compose", "node_js", "test-servers", "test-slow", "other_pythons", "test"]
     assert called == steps
-    assert commands[-1].endswith("make test ARGS=--cov")
+    assert commands[-1].endswith("make test")
     assert script.read_text().rstrip().endswith(commands[-1])
 
 
