@@ -79,7 +79,7 @@ class Night:
 def run_of(store: Folder, school_id: str, run_id: str, effective_date: date, **parameters: Any) -> Run:
     """A run of a configured school, by its Airflow connections."""
     school = find_school(school_id)
-    unasked = Choice(off=school.off).unasked
+    unasked = Choice(off=school.unsent).unasked
     client = partial(sims_client, school.sims_connection)
     source = Sims(client, school.la, school.estab, school.sims.names, unasked)
     given = {"effective_date": effective_date.isoformat(), **parameters}

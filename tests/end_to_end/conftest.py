@@ -102,14 +102,14 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture
-def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
-    """Says how the school is configured."""
-    path = tmp_path / "schools.yaml"
+def configure(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Says how the school is configured; a module says by ``CONFIGURED`` what it has in each of its tests."""
+    path, always = tmp_path / "schools.yaml", getattr(request.module, "CONFIGURED", {})
     monkeypatch.setenv("SIMS_SYNC_CONFIG", str(path))
 
     def configure(**keys: Any) -> None:
         whole = yaml.safe_load(DEFAULT_CONFIG.read_text())
-        whole["schools"][0].update(keys)
+        whole["schools"][0].update(always | keys)
         path.write_text(yaml.safe_dump(whole))
 
     configure()

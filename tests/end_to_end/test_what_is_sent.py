@@ -24,23 +24,15 @@ MONDAY, TUESDAY = date(2026, 9, 14), date(2026, 9, 15)
 SINCE = "2026-01-05T00:00:00"
 
 OF_EXTENSION = [attribute.column for attribute in ATTRIBUTES if attribute.extension]
-PLACE = {"upn": "nickName"}
+CONFIGURED = {"directory": {"attributes": {"upn": "nickName"}}}
+"""What the school has of its own in each test: a place for what has none elsewhere."""
+
+PLACE = CONFIGURED["directory"]["attributes"]
 NAMES = {**{attribute.column: attribute.name for attribute in ATTRIBUTES}, **PLACE}
 
 
 @pytest.fixture(autouse=True)
-def configure(configure: Configure) -> Configure:
-    """The school names a place for what has none of its own."""
-
-    def with_a_place(**keys: Any) -> None:
-        configure(directory={"attributes": PLACE}, **keys)
-
-    with_a_place()
-    return with_a_place
-
-
-@pytest.fixture(autouse=True)
-def _a_student_with_every_value(sims: Database, broker: Broker) -> None:
+def _a_student_with_every_value(sims: Database, broker: Broker, configure: Configure) -> None:
     sims.put_student(
         101,
         forename="Robin",

@@ -24,7 +24,10 @@ from sims_sync.store.folder import Folder
 
 MONDAY = date(2026, 9, 14)
 SINCE = "2026-01-05T00:00:00"
-PLACE = {"upn": "nickName"}
+CONFIGURED = {"directory": {"attributes": {"upn": "nickName"}}}
+"""What the school has of its own in each test: a place for what has none elsewhere."""
+
+PLACE = CONFIGURED["directory"]["attributes"]
 NAMES = {**{attribute.column: attribute.name for attribute in ATTRIBUTES}, **PLACE}
 WITHHELD, OTHER, SIBLING = 101, 102, 103
 ADDRESS = {"address_id": 55, "house_number": "7", "street": "High Street", "town": "Anytown"}
@@ -35,18 +38,7 @@ def day(number: int) -> date:
 
 
 @pytest.fixture(autouse=True)
-def configure(configure: Configure) -> Configure:
-    """The school names a place for what has none of its own."""
-
-    def with_a_place(**keys: Any) -> None:
-        configure(directory={"attributes": PLACE}, **keys)
-
-    with_a_place()
-    return with_a_place
-
-
-@pytest.fixture(autouse=True)
-def _students_with_every_value(sims: Database, broker: Broker) -> None:
+def _students_with_every_value(sims: Database, broker: Broker, configure: Configure) -> None:
     for number in (WITHHELD, OTHER):
         put_student(sims, number)
 

@@ -39,14 +39,12 @@ _CODES = {
     ("has_usable_email", _MISSING): "email_not_usable",
 }
 
+_SPECIAL = {table for attribute in ATTRIBUTES if attribute.special for table in attribute.tables}
 _LABELS = {
-    special: {
-        table: ", ".join(each.label for each in ATTRIBUTES if table in each.tables and each.written == "always")
-        for table in {table for each in ATTRIBUTES if each.special == special for table in each.tables}
-    }
-    for special in (False, True)
+    table: ", ".join(each.label for each in ATTRIBUTES if table in each.tables and each.written == "always")
+    for table in {table for attribute in ATTRIBUTES for table in attribute.tables}
 }
-"""What the values are called that are taken from a table beside that of the students; special categories apart."""
+"""What the values are called that are taken from a table beside that of the students."""
 
 
 _ROLL = ["person_id", "school_identifier", "year_group"]
@@ -108,18 +106,18 @@ def _dropped(spoilt: pd.DataFrame | None, roll: pd.DataFrame) -> Iterator[pd.Dat
     if spoilt is None or spoilt.empty:
         return
     numbers = roll.dropna(subset="person_id").drop_duplicates("person_id").set_index("person_id")["school_identifier"]
-    special = spoilt[spoilt["table"].isin(_LABELS[True])].drop_duplicates("person_id").set_index("person_id")["table"]
-    other = spoilt[~spoilt["table"].isin(_LABELS[True])]
-    named = other.assign(label=other["table"].map(_LABELS[False])).dropna().drop_duplicates(["person_id", "label"])
-    of_each = named.groupby("person_id")["label"].agg(", ".join)
-    rows = pd.DataFrame({"person_id": spoilt["person_id"].drop_duplicates()})
-    of_others = rows["person_id"].isin(other["person_id"])
+    is_special = spoilt["table"].isin(_SPECIAL)
+    others = spoilt[~is_special]
+    alone = spoilt[is_special & ~spoilt["person_id"].isin(others["person_id"])].drop_duplicates("person_id")
+    told = pd.concat([others, alone])
+    named = told.assign(detail=told["table"].map(_LABELS)).dropna().drop_duplicates(["person_id", "detail"])
+    rows = told[["person_id"]].drop_duplicates()
     rows = rows.assign(
-        school_identifier=rows["person_id"].map(numbers).astype("str"),
+        school_identifier=rows["person_id"].map(numbers),
         stage="validate",
         code="invalid_character",
-        detail=rows["person_id"].map(of_each).where(of_others, rows["person_id"].map(special.map(_LABELS[True]))),
-    ).astype({"detail": "str"})
+        detail=rows["person_id"].map(named.groupby("person_id")["detail"].agg(", ".join)),
+    ).astype("str")
     yield rows.sort_values("person_id", key=sort_key, kind="stable")[list(FINDING_COLUMNS)]
 
 
