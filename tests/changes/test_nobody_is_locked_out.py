@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from planned_school import planned
 
-from sims_sync.changes.change import LEAVER_KINDS
 from sims_sync.changes.linking import Linking
 from sims_sync.changes.plan import Plan
 from sims_sync.directory.editing import merged, new_account
 from sims_sync.directory.mapping import STANDARD
+from sims_sync.model.change_kinds import LEAVER_KINDS
 
 PEOPLE = range(1, 6)
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from object_store import object_store
+from sims_sync.model.change_kinds import Kind
 from sims_sync.model.errors import PermanentFault
-from sims_sync.runs.documents import Kind
 from sims_sync.runs.register import Entry, Register, Written
 from sims_sync.runs.retention import Retention, delete_expired
 from sims_sync.store.folder import Folder

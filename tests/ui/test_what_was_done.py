@@ -21,8 +21,9 @@ from school_users import EDITOR, ITS_DAG, READER
 from ui_client import Pages
 
 from invented_facts import EXTRACTED, REFERENCE, VALIDATED, planned
+from sims_sync.model.change_kinds import Kind
 from sims_sync.model.findings import FINDING_COLUMNS
-from sims_sync.runs.documents import ApproveFacts, DisableLeaversFacts, Kind, LoadFacts, PlanFacts
+from sims_sync.runs.documents import ApproveFacts, DisableLeaversFacts, LoadFacts, PlanFacts
 from sims_sync.runs.files import RunFiles
 from sims_sync.runs.register import Entry, Register, Written
 from sims_sync.store.layout import run_folder

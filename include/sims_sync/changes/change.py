@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from sims_sync.model.change_kinds import Kind
 from sims_sync.model.person import from_document, in_document
-
-Kind = Literal["create", "update", "enable", "link", "disable", "unlink_role"]
-
-LEAVER_KINDS: frozenset[Kind] = frozenset({"disable", "unlink_role"})
-"""The changes of ``disable_leavers``; the others are those of ``load``."""
 
 _RARE = ("window", "group")
 """What stands in the plan file only where there is something."""

@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from sims_sync.changes.change import Change, Kind
+from sims_sync.changes.change import Change
 from sims_sync.changes.differences import all_values, differences
 from sims_sync.changes.kept_forms import KeptForms
 from sims_sync.changes.traits import numbers, words
 from sims_sync.directory.learnt import Learnt
 from sims_sync.directory.mapping import AccountMapping
+from sims_sync.model.change_kinds import Kind
 from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.model.kinds import DAY
 from sims_sync.model.person import order

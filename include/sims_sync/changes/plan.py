@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from sims_sync.changes.change import LEAVER_KINDS, Change, Kind
+from sims_sync.changes.change import Change
 from sims_sync.changes.kept_forms import KeptForms
 from sims_sync.changes.leavers import plan_leavers
 from sims_sync.changes.linking import Linking, without_pairs
@@ -18,6 +18,7 @@ from sims_sync.changes.pairs import PAIR_COLUMNS
 from sims_sync.changes.user_names import Holders, not_known, with_user_names
 from sims_sync.directory.learnt import Learnt
 from sims_sync.directory.mapping import STANDARD, AccountMapping
+from sims_sync.model.change_kinds import LEAVER_KINDS, Kind
 from sims_sync.model.findings import CODES, FINDING_COLUMNS
 from sims_sync.model.person import in_document
 

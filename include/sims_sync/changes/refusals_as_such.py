@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sims_sync.changes.change import LEAVER_KINDS, Kind
 from sims_sync.directory.refusals import answer_of
+from sims_sync.model.change_kinds import LEAVER_KINDS, Kind
 from sims_sync.model.errors import PermanentFault
 
 _FIRST = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from sims_sync.changes.change import Kind
+from sims_sync.model.change_kinds import Kind
 from sims_sync.model.person import in_document
 
 

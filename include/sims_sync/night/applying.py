@@ -11,7 +11,7 @@ from typing import get_args
 import pandas as pd
 
 from sims_sync.changes.apply import Replan, apply_changes, replan_leaver, replan_student
-from sims_sync.changes.change import LEAVER_KINDS, Change, Kind
+from sims_sync.changes.change import Change
 from sims_sync.changes.checking import LEFT_AS_IT_WAS, check_written, read_back
 from sims_sync.changes.plan import Plan
 from sims_sync.changes.refusals_as_such import RefusalsAsSuch
@@ -19,6 +19,7 @@ from sims_sync.changes.result import Result
 from sims_sync.changes.withholding import Withholding
 from sims_sync.directory.scim_client import Directory
 from sims_sync.model.attributes import only_special
+from sims_sync.model.change_kinds import LEAVER_KINDS, Kind
 from sims_sync.model.errors import PermanentFault, SyncError, TransientFault, UnexpectedAnswer
 from sims_sync.night import empty_rolls
 from sims_sync.night.approval import PLAN_LIFETIME, check_refusals

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-from sims_sync.changes.change import Change, Kind
+from sims_sync.changes.change import Change
 from sims_sync.changes.checking import LEFT_AS_IT_WAS
 from sims_sync.changes.result import Result
+from sims_sync.model.change_kinds import Kind
 from sims_sync.night.run import Run
 from sims_sync.runs.documents import PlanFacts
 from sims_sync.runs.reading import StageOutput

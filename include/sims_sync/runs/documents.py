@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from sims_sync.model.change_kinds import Kind
 from sims_sync.model.person import from_document, in_document
 from sims_sync.store.content import as_json
 
@@ -38,9 +39,6 @@ STANDING_STILL: frozenset[Outcome] = frozenset({"superseded", "paused"})
 
 NOTHING_WRITTEN: frozenset[Outcome] = frozenset({"held", "superseded", "dry_run", "paused"})
 """Outcomes of runs that mostly write nothing: their counts are the plan's, unless the report says otherwise."""
-
-Kind = Literal["create", "update", "enable", "link", "disable", "unlink_role"]
-"""What a plan does to an account."""
 
 
 class Document(BaseModel):

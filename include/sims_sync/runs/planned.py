@@ -6,10 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from sims_sync.runs.documents import Document, Kind, PersonId
-
-DEPARTURES: frozenset[Kind] = frozenset({"disable", "unlink_role"})
-"""The changes of those who left: they concern no record of the roll."""
+from sims_sync.model.change_kinds import Kind
+from sims_sync.runs.documents import Document, PersonId
 
 
 class PlannedChange(Document):

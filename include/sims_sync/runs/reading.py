@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from sims_sync.model.attributes import ATTRIBUTES, Attribute
+from sims_sync.model.change_kinds import LEAVER_KINDS
 from sims_sync.model.errors import PermanentFault
 from sims_sync.model.findings import FINDING_COLUMNS
 from sims_sync.runs.documents import (
@@ -28,7 +29,7 @@ from sims_sync.runs.documents import (
     WriteResult,
 )
 from sims_sync.runs.picking import of_person
-from sims_sync.runs.planned import DEPARTURES, PlanDocument
+from sims_sync.runs.planned import PlanDocument
 from sims_sync.runs.standing import ANSWERS, QUESTIONS, Answer, Ending, Question, StageState
 from sims_sync.store.content import sha256
 from sims_sync.store.folder import Folder, Unreadable
@@ -36,8 +37,7 @@ from sims_sync.store.folder import Folder, Unreadable
 if TYPE_CHECKING:
     import pandas as pd
 
-REPORT = "report.json"
-ERRORS_CSV = "errors.csv"
+REPORT, ERRORS_CSV = "report.json", "errors.csv"
 
 T = TypeVar("T")
 
@@ -213,7 +213,7 @@ class RunReader:
         import pandas as pd
 
         tables = [self.table(stage, "findings") for stage in (ValidateFacts, TransformFacts, PlanFacts)]
-        records = [each for each in self.results() if each.result == "rejected" and each.kind not in DEPARTURES]
+        records = [each for each in self.results() if each.result == "rejected" and each.kind not in LEAVER_KINDS]
         written = [{**each.model_dump(), "stage": "load"} for each in records]
         refused = pd.DataFrame(written, columns=list(FINDING_COLUMNS))
         found = [table for table in (*tables, refused) if table is not None and len(table)]

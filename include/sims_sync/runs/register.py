@@ -15,9 +15,9 @@ from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sims_sync.model.change_kinds import Kind
 from sims_sync.model.errors import PermanentFault
 from sims_sync.model.person import order
-from sims_sync.runs.documents import Kind
 from sims_sync.store.folder import Folder, Unreadable
 from sims_sync.store.layout import STATE, state_folder
 

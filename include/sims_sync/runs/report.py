@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from sims_sync.model.attributes import ATTRIBUTES
+from sims_sync.model.change_kinds import LEAVER_KINDS
 from sims_sync.model.findings import CODES
 from sims_sync.model.person import order
 from sims_sync.runs.documents import (
@@ -23,7 +24,6 @@ from sims_sync.runs.documents import (
     Solved,
     ValidateFacts,
 )
-from sims_sync.runs.planned import DEPARTURES
 from sims_sync.runs.reading import RunReader
 
 _STUDENT_KINDS = {"create": "created", "update": "updated", "enable": "updated", "link": "updated"}
@@ -90,7 +90,7 @@ def count(
         "updated": sum(done.get(kind, 0) for kind, count in _STUDENT_KINDS.items() if count == "updated"),
         "unchanged": plan.get("unchanged", 0),
         "enabled": done.get("enable", 0) + enabled,
-        "disabled": sum(done.get(kind, 0) for kind in DEPARTURES),
+        "disabled": sum(done.get(kind, 0) for kind in LEAVER_KINDS),
         "failed": accepted if planned is None else to_write - written - refused,
     }
 

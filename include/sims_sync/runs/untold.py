@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sims_sync.model.change_kinds import LEAVER_KINDS
 from sims_sync.model.errors import SyncError
-from sims_sync.runs.planned import DEPARTURES
 from sims_sync.runs.reading import RunReader
 
 _AFTER = {"load": "approve", "disable_leavers": "approve_leavers"}
@@ -26,4 +26,4 @@ def is_untold(run: RunReader, stage: str) -> bool:
 
 def writing_stage(kind: str) -> str:
     """The stage that makes the changes of a kind."""
-    return "disable_leavers" if kind in DEPARTURES else "load"
+    return "disable_leavers" if kind in LEAVER_KINDS else "load"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sims_sync.changes.change import LEAVER_KINDS
 from sims_sync.config.school_entry import School
 from sims_sync.model.attributes import ATTRIBUTES
+from sims_sync.model.change_kinds import LEAVER_KINDS, Kind
 from sims_sync.model.person import order
-from sims_sync.runs.documents import Kind, PlanFacts
+from sims_sync.runs.documents import PlanFacts
 from sims_sync.runs.reading import RunReader
 from sims_sync.runs.spreadsheet import as_csv
 from sims_sync.ui.planned_values import mapping_of, name_of, planned_values

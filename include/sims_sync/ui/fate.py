@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sims_sync.model.change_kinds import LEAVER_KINDS
 from sims_sync.runs.documents import ReportedError, ReportedWarning, ValidateFacts
-from sims_sync.runs.planned import DEPARTURES, PlanDocument, PlannedChange
+from sims_sync.runs.planned import PlanDocument, PlannedChange
 from sims_sync.runs.reading import REPORT, RunReader
 from sims_sync.runs.untold import is_untold, writing_stage
 from sims_sync.ui.history import RunSummary
@@ -139,7 +140,7 @@ def _what(
     change: PlannedChange | None,
     result: str | None,
 ) -> tuple[Label, str]:
-    if change is not None and change.kind in DEPARTURES and result == "rejected":
+    if change is not None and change.kind in LEAVER_KINDS and result == "rejected":
         return _STILL_WORKS[change.kind]
     if errors:
         codes = ", ".join(error.code for error in errors)

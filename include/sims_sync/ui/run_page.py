@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from sims_sync.changes.departing import in_words
 from sims_sync.config.school_entry import School
+from sims_sync.model.change_kinds import LEAVER_KINDS, Kind
 from sims_sync.runs.documents import (
     ExtractFacts,
-    Kind,
     LoadFacts,
     MeasuredLimit,
     PlanFacts,
@@ -21,7 +21,7 @@ from sims_sync.runs.documents import (
     ValidateFacts,
     WriteResult,
 )
-from sims_sync.runs.planned import DEPARTURES, PlannedChange
+from sims_sync.runs.planned import PlannedChange
 from sims_sync.runs.reading import ERRORS_CSV, REPORT, RunReader, StageOutput
 from sims_sync.runs.standing import StageState
 from sims_sync.runs.untold import is_untold, writing_stage
@@ -226,7 +226,7 @@ def _changes(
 
 def _shown(change: PlannedChange, became: WriteResult | None, without: str, *, may_edit: bool) -> ShownChange:
     """:param without: what is said where nothing says what became of it."""
-    told = became if became and change.kind in DEPARTURES and became.result != "done" else None
+    told = became if became and change.kind in LEAVER_KINDS and became.result != "done" else None
     return ShownChange(
         kind=change.kind,
         person_id=change.person_id,

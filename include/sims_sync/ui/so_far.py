@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sims_sync.model.change_kinds import LEAVER_KINDS
 from sims_sync.runs.documents import (
     DisableLeaversFacts,
     LoadFacts,
@@ -13,7 +14,6 @@ from sims_sync.runs.documents import (
     ReportedWarning,
     ValidateFacts,
 )
-from sims_sync.runs.planned import DEPARTURES
 from sims_sync.runs.reading import RunReader
 
 
@@ -36,6 +36,6 @@ def so_far(run: RunReader) -> SoFar:
     findings, plan = run.findings(), run.output(PlanFacts)
     counts = count_of(run, findings, written=run.output(LoadFacts) is not None)
     if plan and run.output(DisableLeaversFacts) is None:
-        counts["disabled"] = sum(plan.counts.get(kind, 0) for kind in DEPARTURES)
+        counts["disabled"] = sum(plan.counts.get(kind, 0) for kind in LEAVER_KINDS)
     errors, warnings = entries(findings, since={})
     return SoFar(counts, errors, warnings)

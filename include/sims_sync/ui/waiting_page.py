@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sims_sync.changes.change import LEAVER_KINDS
 from sims_sync.changes.departing import in_words
 from sims_sync.changes.guards import OF_DEPARTURES
 from sims_sync.config.school_entry import School
+from sims_sync.model.change_kinds import LEAVER_KINDS
 from sims_sync.runs.documents import PlanFacts
 from sims_sync.runs.reading import RunReader
 from sims_sync.runs.standing import APPROVE
